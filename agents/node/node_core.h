@@ -1,0 +1,190 @@
+// The agent without its body: everything a node decides, with no clock, socket, thread or file.
+//
+// A driver (node runtime on a device, an ns-3 application, a test) feeds events in with the time
+// they happened and then drains effects until there are none:
+//
+//   core.OnFrame(now, link, from, frame);
+//   while (auto effect = core.PollEffect()) Perform(*effect);
+//   ArmTimer(core.NextDeadline());
+//
+// No call blocks, calls back or fails: bad input is dropped and counted. Time never goes back.
+// Same seed, same events: same effects, byte for byte. Thread rule: one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agents/membership/certificate.h"
+#include "core/bytes.h"
+#include "core/crypto.h"
+#include "core/ids.h"
+#include "core/link.h"
+#include "core/store.h"
+#include "core/time.h"
+
+namespace selvage {
+
+struct NodeConfig {
+  // Off: routes are computed but nothing is left on suspicion or failure (for comparison).
+  bool healing = true;
+  // IP addresses claimed for the TUN interface, e.g. "10.99.0.1"; may be empty.
+  std::vector<std::string> addresses;
+  // Laboratory faults allowed.
+  bool lab = false;
+};
+
+// A message from an application (or a packet from TUN) to another node.
+struct Message {
+  NodeId to;
+  TrafficClass traffic_class = TrafficClass::kTelemetry;
+  std::uint16_t port = 0;  // 0 is TUN
+  Bytes payload;           // at most NodeCore::kPayloadBytesMax
+  Duration deadline{0};    // 0: the class's default
+};
+
+// ---- effects
+struct SendFrame {
+  LinkId link;
+  PeerAddress to;  // broadcast: everybody on the link
+  Bytes frame;
+};
+struct Deliver {
+  NodeId from;
+  TrafficClass traffic_class;
+  std::uint16_t port;
+  Bytes payload;
+};
+// Make these writes durable as one batch, then call OnPersisted(token). Effects that depend on it
+// are held back inside the core until then. token 0: nobody waits.
+struct Persist {
+  std::uint64_t token;
+  std::vector<StoreWrite> writes;
+};
+// What became of a message: accepted (durable if its class is), receipt from the destination, or given up.
+struct MessageReport {
+  enum class What { kAccepted, kDelivered, kFailed };
+  std::uint64_t message;  // as Submit() returned
+  What what;
+  std::string reason;  // for people, when kFailed
+};
+// Something a person may want to know: what, when, why.
+struct Event {
+  std::uint64_t number = 0;
+  Time time{};
+  std::string kind;  // "neighbor-up", "neighbor-suspect", "reroute", "certificate-refused", ...
+  std::string text;  // one line for people
+  std::map<std::string, std::string> fields;  // for programs: neighbor, link, evidence, alternative, ...
+};
+using Effect = std::variant<SendFrame, Deliver, Persist, MessageReport, Event>;
+
+// ---- what people and programs may ask
+enum class NeighborState { kUp, kSuspect, kOneway, kDown, kQuarantined };
+std::string_view ToString(NeighborState s);
+
+struct NeighborInfo {
+  NodeId id;
+  std::string name;
+  LinkId link;
+  std::string link_name;
+  std::string transport;
+  NeighborState state;
+  AdjacencyIndex index;
+  double rtt_ms = 0;
+  double jitter_ms = 0;
+  double loss = 0;    // 0..1, frames of ours the neighbour did not report
+  double health = 1;  // 0..1
+  Duration in_state{0};
+};
+struct RouteInfo {
+  NodeId to;
+  std::string name;
+  TrafficClass traffic_class;
+  std::string next_hop;     // name; empty: none
+  std::string next_link;    // link name
+  std::string alternate;    // next hop were that adjacency to fail; empty: none
+  std::uint64_t cost = 0;   // microseconds-equivalent, see routing/path_cost.h
+  int hops = 0;
+};
+struct LinkStatus {
+  LinkId id;
+  LinkInfo info;
+  int neighbors = 0;
+};
+
+class NodeCore {
+ public:
+  static constexpr std::size_t kPayloadBytesMax = 65536;
+
+  struct Init {
+    Identity identity;
+    TrustAnchor anchor;
+    Epoch epoch;  // larger than any used before, already persisted
+    std::shared_ptr<Crypto> crypto;
+    std::uint64_t seed = 0;
+    NodeConfig config;
+    WallSeconds wall = 0;
+  };
+  // `store` is read during construction only (warm start, outbox); writes leave as Persist effects.
+  NodeCore(Time now, Init init, Store& store);
+  ~NodeCore();
+  NodeCore(const NodeCore&) = delete;
+  NodeCore& operator=(const NodeCore&) = delete;
+
+  // ---- events
+  void OnLinkUp(Time now, LinkId link, const LinkInfo& info);  // again with new values: changed
+  void OnLinkDown(Time now, LinkId link);
+  // A peer that multicast does not reach. May be called again; forgotten when the link goes down.
+  void OnConfiguredPeer(Time now, LinkId link, const PeerAddress& peer);
+  // `frame` is decrypted in place.
+  void OnFrame(Time now, LinkId link, const PeerAddress& from, MutableByteSpan frame);
+  void OnPersisted(Time now, std::uint64_t token);
+  void OnWallClock(Time now, WallSeconds wall);
+  void OnTimeout(Time now);
+  // kNever when nothing is pending. Calling OnTimeout early is harmless.
+  Time NextDeadline() const;
+
+  // Queues a message. Returns its number (> 0), reported on later by MessageReport when its class
+  // promises anything; 0 when it is refused at once, then *reason says why ("unknown node",
+  // "payload too large", "queue full": try again after a report).
+  std::uint64_t Submit(Time now, Message message, std::string* reason);
+
+  // The next effect in order, nullopt when drained.
+  std::optional<Effect> PollEffect();
+  // Gives a frame's memory back for reuse. Optional.
+  void Recycle(Bytes frame);
+
+  // ---- laboratory faults (no-ops unless config.lab)
+  // Drops everything that arrives on or leaves for the link. Returns false: no such link, or no lab.
+  bool LabSilence(LinkId link);
+  void LabDropForwarded(double share, std::optional<TrafficClass> only);
+  void LabOff();
+  bool lab_active() const;
+
+  // ---- questions
+  const Identity& identity() const;
+  std::vector<NeighborInfo> Neighbors(Time now) const;
+  std::vector<LinkStatus> Links() const;
+  std::vector<RouteInfo> Routes(Time now, TrafficClass c);
+  // Node names from here to `to` as the map has it now; empty: unreachable.
+  std::vector<std::string> Path(Time now, const NodeId& to, TrafficClass c);
+  // By name or 32 hex digits; nullopt when no such node is known.
+  std::optional<NodeId> FindNode(std::string_view name_or_id) const;
+  std::optional<NodeId> FindByAddress(std::string_view ip) const;
+  std::string NameOf(const NodeId& id) const;  // hex when unknown
+  std::size_t nodes_known() const;
+  std::size_t outbox_messages() const;
+  std::vector<Event> Events(std::uint64_t after, std::size_t count_max) const;
+  // Names end in _total.
+  std::map<std::string, std::uint64_t> Counters() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace selvage

@@ -1,0 +1,33 @@
+# Settings every target shares.
+set(CMAKE_CXX_STANDARD 17)  # ns-3 3.37 does not compile as C++20; device toolchains often stop here
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+find_program(SELVAGE_CCACHE ccache)
+if(SELVAGE_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SELVAGE_CCACHE})
+endif()
+if(SELVAGE_SANITIZE)
+  add_compile_options(-fsanitize=${SELVAGE_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${SELVAGE_SANITIZE})
+endif()
+
+find_package(PkgConfig REQUIRED)
+find_package(absl REQUIRED)
+find_package(Protobuf REQUIRED)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+
+# selvage_library(<target> SOURCES <files...> DEPENDS <targets...>)
+function(selvage_library target)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_library(${target} STATIC ${ARG_SOURCES})
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                                              $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}>)
+  target_link_libraries(${target} PUBLIC ${ARG_DEPENDS})
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-unused-parameter)
+endfunction()
