@@ -1,0 +1,64 @@
+// What every carrier of frames offers to the node runtime, and what it reports back.
+//
+// A transport instance serves one link. It registers its sockets with the reactor it is given,
+// reports frames and link changes to a LinkListener from inside Reactor::RunOnce(), and queues what
+// it is asked to send until Flush(), so that one system call carries a batch. All calls happen on
+// the reactor's thread. Errors of the world come back as Status from Start(); after that the
+// transport keeps trying by itself and says so through OnLinkDown / OnLinkUp.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/bytes.h"
+#include "core/link.h"
+#include "transports/reactor.h"
+
+namespace selvage {
+
+// Implemented by the node runtime. `link` is the id the transport was created with.
+class LinkListener {
+ public:
+  virtual ~LinkListener() = default;
+  // The link can carry frames; called again when anything in `info` changed.
+  virtual void OnLinkUp(LinkId link, const LinkInfo& info) = 0;
+  virtual void OnLinkDown(LinkId link, const std::string& reason) = 0;
+  // A peer named in the configuration has an address now.
+  virtual void OnConfiguredPeer(LinkId link, const PeerAddress& peer) = 0;
+  // `frame` may be changed in place; it is gone after the call.
+  virtual void OnFrame(LinkId link, const PeerAddress& from, MutableByteSpan frame) = 0;
+};
+
+struct TransportCounters {
+  std::uint64_t frames_sent = 0;
+  std::uint64_t frames_received = 0;
+  std::uint64_t bytes_sent = 0;       // of frames, carrier headers not included
+  std::uint64_t bytes_received = 0;
+  std::uint64_t send_errors = 0;      // the kernel refused (buffer full, unreachable)
+  std::uint64_t system_calls = 0;     // for sending and receiving
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  // Opens sockets and registers with the reactor. The link may come up later.
+  virtual absl::Status Start() = 0;
+  // Queues one frame; copies it. An unknown or unreachable peer is counted, not reported.
+  virtual void Send(const PeerAddress& to, ByteSpan frame) = 0;
+  // Hands everything queued to the kernel. Called once after each batch of events.
+  virtual void Flush() = 0;
+  virtual const TransportCounters& counters() const = 0;
+};
+
+// One [[link]] section of the configuration.
+struct LinkConfig {
+  std::string transport;           // "ethernet", "wifi", ... or a plug-in's name
+  std::string interface;           // network interface; empty: none
+  std::string listen;              // "address:port"; empty: the interface's own
+  std::vector<std::string> peers;  // "udp://host:port", "zmq+tcp://host:port"
+};
+
+}  // namespace selvage
