@@ -14,8 +14,9 @@
 
 namespace selvage {
 
-// Where a frame goes to or came from on a link, in the transport's own terms (for UDP: IPv6 address,
-// port, scope). The core compares and copies it, nothing else. Empty means "everybody in reach".
+// Where a frame goes to or came from on a link, in the transport's own terms (for UDP: IPv6
+// address, port, scope). The core compares and copies it, nothing else. Empty means "everybody in
+// reach".
 struct PeerAddress {
   static constexpr std::size_t kBytesMax = 31;
   std::uint8_t size = 0;

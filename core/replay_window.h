@@ -24,7 +24,8 @@ class ReplayWindow {
 
  private:
   static constexpr std::size_t kWordBits = 64;
-  static constexpr std::size_t kWords = kSize / kWordBits + 1;  // one spare, so that a slide clears whole words
+  // One spare, so that a slide clears whole words.
+  static constexpr std::size_t kWords = kSize / kWordBits + 1;
   std::array<std::uint64_t, kWords> words_{};
   std::uint64_t highest_ = 0;
   bool empty_ = true;

@@ -28,8 +28,9 @@ class Store {
   // and `*error` says what failed and what to do about it.
   virtual bool Write(const std::vector<StoreWrite>& batch, std::string* error) = 0;
   // Calls `visit` for each key that starts with `prefix`, in key order, until it returns false.
-  virtual void Scan(std::string_view prefix,
-                    const std::function<bool(std::string_view key, std::string_view value)>& visit) = 0;
+  virtual void Scan(
+      std::string_view prefix,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) = 0;
 };
 
 // Keeps everything in memory; loses it with the process.

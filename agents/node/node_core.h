@@ -65,7 +65,8 @@ struct Persist {
   std::uint64_t token;
   std::vector<StoreWrite> writes;
 };
-// What became of a message: accepted (durable if its class is), receipt from the destination, or given up.
+// What became of a message: accepted (durable if its class is), receipt from the destination, or
+// given up.
 struct MessageReport {
   enum class What { kAccepted, kDelivered, kFailed };
   std::uint64_t message;  // as Submit() returned
@@ -78,7 +79,8 @@ struct Event {
   Time time{};
   std::string kind;  // "neighbor-up", "neighbor-suspect", "reroute", "certificate-refused", ...
   std::string text;  // one line for people
-  std::map<std::string, std::string> fields;  // for programs: neighbor, link, evidence, alternative, ...
+  // For programs: neighbor, link, evidence, alternative, ...
+  std::map<std::string, std::string> fields;
 };
 using Effect = std::variant<SendFrame, Deliver, Persist, MessageReport, Event>;
 
@@ -159,7 +161,7 @@ class NodeCore {
   void Recycle(Bytes frame);
 
   // ---- laboratory faults (no-ops unless config.lab)
-  // Drops everything that arrives on or leaves for the link. Returns false: no such link, or no lab.
+  // Drops everything that arrives on or leaves for the link. False: no such link, or no lab.
   bool LabSilence(LinkId link);
   void LabDropForwarded(double share, std::optional<TrafficClass> only);
   void LabOff();

@@ -54,7 +54,7 @@ class SessionCipher {
   ReplayWindow window_;
 };
 
-// The session id a sealed frame is addressed to; nullopt when it is too short or not a sealed frame.
+// The session id a sealed frame is addressed to; nullopt when it is too short or not sealed.
 std::optional<std::uint16_t> SealedFrameSession(ByteSpan frame);
 
 }  // namespace selvage
