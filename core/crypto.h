@@ -2,7 +2,8 @@
 //
 // Two providers: libsodium (devices) and a stand-in with the same lengths and no security
 // (simulation: real Ed25519 makes large scenarios about 180 times slower). Every length is fixed by
-// this header, so a simulated byte is a real byte. Implementations are stateless and thread safe.
+// this header, so a simulated byte is a real byte. Thread safe, but for RandomBytes and key
+// generation of the stand-in: its draws are a sequence, so one thread only.
 #pragma once
 
 #include <array>

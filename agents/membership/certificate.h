@@ -2,10 +2,11 @@
 //
 // Verification is pure: bytes, trust anchor and wall time in, certificate or reason out. A node
 // without a wall clock passes 0 and expiry is then checked against the last persisted time by the
-// caller (design: "without a clock the last persisted time is a floor").
+// caller: the last persisted time is a floor.
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -46,6 +47,14 @@ struct Identity {
   Certificate certificate;
 };
 
+// Names of networks, nodes and roles: 1 to 64 characters of a-z A-Z 0-9 . _ -, not beginning with
+// '.' or '-'. They end up in terminals, file names and JSON; nothing else is let in.
+bool IsValidName(std::string_view name);
+// That rule as the rest of a sentence: "must be ...".
+std::string DescribeNameRule();
+// An IPv4 or IPv6 address in text, without prefix length.
+bool IsValidAddress(const std::string& address);
+
 // The id that belongs to a signing key: first 16 bytes of BLAKE2b-256.
 NodeId NodeIdOf(Crypto& crypto, const VerifyKey& key);
 
@@ -56,6 +65,7 @@ absl::StatusOr<Certificate> VerifyCertificate(Crypto& crypto, const TrustAnchor&
                                               ByteSpan encoded, WallSeconds now);
 
 // Signs `wanted` (its id and encoded are filled in) with the network's key.
+// Errors: InvalidArgument (content VerifyCertificate would refuse, or larger than 512 bytes).
 absl::StatusOr<Certificate> IssueCertificate(Crypto& crypto, const SigningKey& network_key,
                                              Certificate wanted);
 

@@ -6,9 +6,11 @@
 //   -> s, se
 //
 // Checked against the published cacophony test vectors (tests/agents/session/noise_test.cc).
-// A failed ReadMessage leaves the handshake unusable: drop it.
+// A failed ReadMessage leaves the handshake unusable: drop it. The exception is a message out of
+// turn, which is refused and changes nothing. Not thread safe; wipes its secrets when destroyed.
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "core/bytes.h"
@@ -32,7 +34,8 @@ class NoiseXx {
   NoiseXx(NoiseXx&&) noexcept;
   NoiseXx& operator=(NoiseXx&&) noexcept;
 
-  // The next message with `payload`. REQUIRES: it is this side's turn.
+  // The next message with `payload` (at most 65,000 bytes). Empty when the handshake has failed, or
+  // fails now because the peer's ephemeral key is of low order. REQUIRES: it is this side's turn.
   Bytes WriteMessage(ByteSpan payload);
   // The payload of the peer's message, or nullopt when it is malformed or forged.
   std::optional<Bytes> ReadMessage(ByteSpan message);
@@ -42,6 +45,7 @@ class NoiseXx {
   Keys Split() const;
   // REQUIRES: finished().
   PublicKey remote_static() const;
+  // Names this session for both sides (channel binding). REQUIRES: finished().
   std::array<std::uint8_t, 64> handshake_hash() const;
 
  private:
