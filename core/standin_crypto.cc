@@ -17,9 +17,10 @@ namespace {
 
 __extension__ using Uint128 = unsigned __int128;
 
-constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio, odd
+constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15;      // 2^64 / golden ratio, odd
 constexpr std::uint64_t kMultiplier = 0xd6e8feb86659fd93;  // odd, well mixed bits
-constexpr std::uint64_t kPrime = (std::uint64_t{1} << 61) - 1;  // Mersenne: one prime field per lane
+constexpr std::uint64_t kPrime =
+    (std::uint64_t{1} << 61) - 1;  // Mersenne: one prime field per lane
 constexpr std::size_t kLanes = 4;  // of a 32-byte key
 
 // SplitMix64's finaliser: a bijection on which every output bit depends on every input bit.
@@ -137,7 +138,8 @@ class StandInCrypto final : public Crypto {
   bool Dh(const PrivateKey& secret, const PublicKey& peer, SymmetricKey* out) override {
     std::uint64_t any = 0;
     for (std::size_t i = 0; i < kLanes; ++i) {
-      const std::uint64_t shared = MulModPrime(Scalar(secret, i), Load(peer.data() + 8 * i) % kPrime);
+      const std::uint64_t shared =
+          MulModPrime(Scalar(secret, i), Load(peer.data() + 8 * i) % kPrime);
       any |= shared;
       Store(shared, out->data() + 8 * i);
     }

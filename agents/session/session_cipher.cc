@@ -59,8 +59,8 @@ std::size_t SessionCipher::Seal(ByteSpan content, MutableByteSpan out, std::uint
   w.U8(MakeTypeByte(TypeOf(slow_)));
   w.U16(remote_session_);
   slow_ ? w.U16(*counter) : w.U32(*counter);
-  crypto_->Seal(keys_.send, *counter, {out.data(), header}, {body, content.size()},
-                TagBytes(slow_), body);
+  crypto_->Seal(keys_.send, *counter, {out.data(), header}, {body, content.size()}, TagBytes(slow_),
+                body);
   return size;
 }
 

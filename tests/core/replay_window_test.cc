@@ -66,9 +66,9 @@ BOOST_AUTO_TEST_CASE(agrees_with_a_plain_set_on_any_walk) {
   // Steps of every scale: inside a word, across words, across the whole window, far ahead.
   const bool ok = rc::check("window equals set", [] {
     const auto start = *rc::gen::arbitrary<std::uint32_t>();
-    const auto steps = *rc::gen::container<std::vector<int>>(rc::gen::oneOf(
-        rc::gen::inRange(-3, 4), rc::gen::inRange(-130, 131), rc::gen::inRange(-2200, 2201),
-        rc::gen::inRange(-100, 9000)));
+    const auto steps = *rc::gen::container<std::vector<int>>(
+        rc::gen::oneOf(rc::gen::inRange(-3, 4), rc::gen::inRange(-130, 131),
+                       rc::gen::inRange(-2200, 2201), rc::gen::inRange(-100, 9000)));
     ReplayWindow window;
     NaiveWindow naive;
     std::int64_t at = std::int64_t{start} + 1'000'000;

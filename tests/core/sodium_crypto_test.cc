@@ -119,8 +119,7 @@ BOOST_AUTO_TEST_CASE(ed25519_matches_rfc_8032_test_3) {
   const auto secret = HexArray<64>(
       "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7"
       "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025");
-  const auto pub =
-      HexArray<32>("fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025");
+  const auto pub = HexArray<32>("fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025");
   const Bytes message = Hex("af82");
   const Signature sig = crypto->Sign(secret, message);
   BOOST_TEST(ToHex(sig) ==

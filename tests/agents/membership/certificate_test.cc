@@ -97,8 +97,8 @@ BOOST_AUTO_TEST_CASE(validity_includes_both_ends_and_no_clock_means_no_check) {
 
 BOOST_AUTO_TEST_CASE(another_networks_key_is_refused_even_under_the_same_name) {
   Network net("lab"), other("lab");
-  BOOST_TEST((net.Verify(other.Issue(other.Wanted()).encoded) ==
-              absl::StatusCode::kPermissionDenied));
+  BOOST_TEST(
+      (net.Verify(other.Issue(other.Wanted()).encoded) == absl::StatusCode::kPermissionDenied));
 }
 
 BOOST_AUTO_TEST_CASE(another_network_name_under_the_same_key_is_refused) {
@@ -143,8 +143,8 @@ BOOST_AUTO_TEST_CASE(a_signature_from_another_context_does_not_make_a_certificat
   schema::Certificate outer;
   outer.set_body(body);
   outer.set_signature(ByteSpan(net.crypto->Sign(net.key, ByteSpan::Of(body))).ToString());
-  BOOST_TEST((net.Verify(ByteSpan::Of(outer.SerializeAsString())) ==
-              absl::StatusCode::kPermissionDenied));
+  BOOST_TEST(
+      (net.Verify(ByteSpan::Of(outer.SerializeAsString())) == absl::StatusCode::kPermissionDenied));
 }
 
 BOOST_AUTO_TEST_CASE(size_is_checked_before_parsing_at_512_bytes) {
@@ -187,15 +187,18 @@ BOOST_AUTO_TEST_CASE(content_out_of_bounds_is_refused_when_issued_and_when_verif
       [](Body* b) { b->set_not_after(b->not_before() - 1); },
       [](Body* b) { b->add_roles("two words"); },
       [](Body* b) { b->add_roles(std::string(33, 'r')); },
-      [](Body* b) { for (int i = 0; i < 15; ++i) b->add_roles("r"); },
+      [](Body* b) {
+        for (int i = 0; i < 15; ++i) b->add_roles("r");
+      },
       [](Body* b) { b->set_tun_address("10.99.0.1/16"); },
       [](Body* b) { b->set_tun_address("10.99.0.256"); },
   };
   for (std::size_t i = 0; i < faults.size(); ++i) {
     Body bad = good;
     faults[i](&bad);
-    BOOST_TEST((net.Verify(net.SignRaw(bad.SerializeAsString())) ==
-                absl::StatusCode::kInvalidArgument), "fault " << i);
+    BOOST_TEST(
+        (net.Verify(net.SignRaw(bad.SerializeAsString())) == absl::StatusCode::kInvalidArgument),
+        "fault " << i);
   }
   Certificate wanted = net.Wanted();
   wanted.name = "a b";
