@@ -38,7 +38,8 @@ function(selvage_library target)
   endif()
   add_library(${target} STATIC ${ARG_SOURCES})
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
-                                              $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}>)
+                                              $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}>
+                                              $<INSTALL_INTERFACE:include/selvage>)
   target_link_libraries(${target} PUBLIC ${ARG_DEPENDS})
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-unused-parameter)
 endfunction()

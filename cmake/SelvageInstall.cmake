@@ -4,27 +4,45 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # The public face. Without the agent it is the node core alone, for a driver of one's own.
-add_library(selvage INTERFACE)
-target_include_directories(selvage INTERFACE
+add_library(selvage_api INTERFACE)
+target_include_directories(selvage_api INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/agents/include> $<INSTALL_INTERFACE:include>)
-if(SELVAGE_BUILD_AGENT)
-  target_link_libraries(selvage INTERFACE selvage_agent)
-else()
-  target_link_libraries(selvage INTERFACE selvage_node)
-endif()
-add_library(selvage::selvage ALIAS selvage)
+foreach(library selvage_client selvage_agent selvage_node)
+  if(TARGET ${library})
+    target_link_libraries(selvage_api INTERFACE ${library})
+  endif()
+endforeach()
+add_library(selvage::selvage ALIAS selvage_api)
 add_library(selvage::core ALIAS selvage_core)
 
-set(SELVAGE_LIBRARIES selvage_node selvage_routing selvage_core)  # the order a linker wants
-if(SELVAGE_BUILD_AGENT)
-  list(PREPEND SELVAGE_LIBRARIES selvage_agent selvage_transports)
-endif()
-foreach(library selvage ${SELVAGE_LIBRARIES})
+# Walks what the public face links: our own libraries in the order a linker wants them, and what
+# they need of others.
+set(SELVAGE_LIBRARIES "")
+set(SELVAGE_NEEDS "")
+macro(selvage_collect target)
+  if(NOT "${target}" IN_LIST SELVAGE_SEEN)
+    list(APPEND SELVAGE_SEEN ${target})
+    get_target_property(dependencies_${target} ${target} INTERFACE_LINK_LIBRARIES)
+    foreach(dependency ${dependencies_${target}})
+      string(REGEX REPLACE "^\\$<LINK_ONLY:(.*)>$" "\\1" dependency "${dependency}")
+      if("${dependency}" MATCHES "^selvage_")
+        selvage_collect(${dependency})
+      elseif(dependency)
+        list(APPEND SELVAGE_NEEDS ${dependency})
+      endif()
+    endforeach()
+    list(PREPEND SELVAGE_LIBRARIES ${target})
+  endif()
+endmacro()
+selvage_collect(selvage_api)
+list(REMOVE_DUPLICATES SELVAGE_NEEDS)
+
+foreach(library ${SELVAGE_LIBRARIES})
   string(REPLACE "selvage_" "" export_name ${library})
   set_target_properties(${library} PROPERTIES EXPORT_NAME ${export_name})
 endforeach()
-install(TARGETS selvage ${SELVAGE_LIBRARIES} EXPORT selvage
-        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+set_target_properties(selvage_api PROPERTIES EXPORT_NAME selvage)
+install(TARGETS ${SELVAGE_LIBRARIES} EXPORT selvage ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT selvage NAMESPACE selvage:: FILE selvageTargets.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/selvage)
 
@@ -37,20 +55,40 @@ install(FILES ${PROJECT_BINARY_DIR}/selvageConfig.cmake
               ${PROJECT_BINARY_DIR}/selvageConfigVersion.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/selvage)
 
-# The libraries are static, so what they need is needed by everybody who links them.
+# The libraries are static, so what they need is needed by everybody who links them: Requires and
+# Libs, not their private variants.
 set(SELVAGE_PC_LIBS "")
+set(SELVAGE_PC_REQUIRES "")
 foreach(library ${SELVAGE_LIBRARIES})
   get_target_property(type ${library} TYPE)
   if(type STREQUAL "STATIC_LIBRARY")
     string(APPEND SELVAGE_PC_LIBS " -l${library}")
   endif()
 endforeach()
-set(SELVAGE_PC_REQUIRES "libsodium protobuf-lite absl_status absl_statusor absl_flat_hash_map \
-absl_flat_hash_set absl_btree absl_inlined_vector")
-if(SELVAGE_BUILD_AGENT)
-  string(APPEND SELVAGE_PC_REQUIRES " libzmq rocksdb spdlog")
-  string(APPEND SELVAGE_PC_LIBS " -pthread")
-endif()
+foreach(need ${SELVAGE_NEEDS})
+  if(need MATCHES "^absl::(.*)$")
+    string(APPEND SELVAGE_PC_REQUIRES " absl_${CMAKE_MATCH_1}")
+  elseif(need STREQUAL "PkgConfig::SODIUM")
+    string(APPEND SELVAGE_PC_REQUIRES " libsodium")
+  elseif(need STREQUAL "PkgConfig::ZMQ")
+    string(APPEND SELVAGE_PC_REQUIRES " libzmq")
+  elseif(need STREQUAL "protobuf::libprotobuf-lite")
+    string(APPEND SELVAGE_PC_REQUIRES " protobuf-lite")
+  elseif(need MATCHES "^(RocksDB::rocksdb|spdlog::spdlog|tomlplusplus::tomlplusplus)")
+    string(REGEX REPLACE "^.*::([a-z]+).*$" "\\1" name ${need})
+    string(APPEND SELVAGE_PC_REQUIRES " ${name}")
+  elseif(need STREQUAL "Threads::Threads")
+    string(APPEND SELVAGE_PC_LIBS " -pthread")
+  elseif(need MATCHES "/(lib[^/]*\\.a)$")
+    string(APPEND SELVAGE_PC_LIBS " -l:${CMAKE_MATCH_1}")
+  elseif(need MATCHES "^-")
+    string(APPEND SELVAGE_PC_LIBS " ${need}")
+  elseif(NOT need MATCHES "^nlohmann_json::")  # headers alone, and not in ours
+    message(WARNING "selvage.pc does not say how to link ${need}: add it to SelvageInstall.cmake")
+  endif()
+endforeach()
+# Relative to the file itself, so that an installed tree can be moved.
+file(RELATIVE_PATH SELVAGE_PC_TO_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/selvage.pc.in ${PROJECT_BINARY_DIR}/selvage.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/selvage.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

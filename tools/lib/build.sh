@@ -111,7 +111,7 @@ show_progress() {
   done
   if ((drawn)); then printf '\n'; fi
   if ((last_count == 0)); then say "  up to date"
-  else say "  built $last_count files in $((SECONDS - start)) s"
+  else say "  $last_count steps in $((SECONDS - start)) s"
   fi
 }
 

@@ -1,8 +1,8 @@
 """A mesh of real agents on this machine: one process a node, for demonstrations and experiments.
 
 With root and network namespaces every node has its own namespace and every link is a veth pair, so
-the agents find each other by multicast and a fault is the kernel dropping packets. Without, links are
-pairs of UDP ports on 127.0.0.1 and a fault is made by the agents' own `selvage lab silence`.
+the agents find each other by multicast and a fault is the kernel dropping packets. Without, links
+are pairs of UDP ports on 127.0.0.1 and a fault is made by the agents' own `selvage lab silence`.
 
 Whatever is started here is ended by close(), and dies with this process even if it is killed.
 """
@@ -133,8 +133,8 @@ class Node:
     def ask(self, *words):
         """The agent's JSON answer; None when it is not there or says no."""
         try:
-            done = subprocess.run([self.mesh.program("selvage"), "--control", self.control, "--json",
-                                   *words], capture_output=True, text=True, timeout=3)
+            argv = [self.mesh.program("selvage"), "--control", self.control, "--json", *words]
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=3)
             return json.loads(done.stdout) if done.returncode == 0 else None
         except (OSError, ValueError, subprocess.SubprocessError):
             return None
@@ -268,7 +268,7 @@ class Mesh:
         return answer["path"] if answer else []
 
     def _sent_packets(self):
-        """Packets sent: {(node, neighbour): count} by the kernel, or {node: count} by the agents."""
+        """Packets sent: {(node, neighbour): count} (kernel) or {node: count} (agents)."""
         counts = {}
         for name, node in self.nodes.items():
             if not self.namespaces:
