@@ -1,8 +1,8 @@
 // A network in memory on virtual time: frames with delay, loss, duplicates and cuts, from a seed.
 //
 // For tests of the node core: no socket, clock or thread. A *port* is one node's end of a link
-// (what the core calls a LinkId); channels between ports are directed, so that a link can fail one way
-// only. A port with several channels is a shared medium: a broadcast reaches all of them.
+// (what the core calls a LinkId); channels between ports are directed, so that a link can fail one
+// way only. A port with several channels is a shared medium: a broadcast reaches all of them.
 //
 //   network.Send(now, port, to, frame);
 //   while (auto d = network.Poll(now)) node_of(d->to).OnFrame(now, link, d->from, d->frame);
