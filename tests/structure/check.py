@@ -28,7 +28,7 @@ PURITY_EXCEPTIONS = {
     # inet_pton: text to address, no socket.
     "agents/membership/certificate.cc": {"arpa/inet.h"},
     # On-disk formats for tools and the runtime; no protocol code includes it.
-    "agents/membership/state_files.cc": {"fcntl.h", "unistd.h", "sys/file.h", "sys/stat.h"},
+    "agents/membership/files.cc": {"fcntl.h", "unistd.h", "sys/file.h", "sys/stat.h"},
 }
 IMPURE_HEADERS = {
     "thread", "mutex", "shared_mutex", "condition_variable", "future", "atomic", "fstream",
