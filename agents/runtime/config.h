@@ -1,0 +1,61 @@
+// The agent's configuration: one TOML file, checked completely before anything starts.
+//
+// Unknown keys are errors, because a misspelt key that is silently ignored shows up as a network
+// that behaves strangely weeks later. Every error says file, line, column, what is wrong and what
+// would be right: "/etc/selvage.toml:9:1: unknown key 'intreface' in [[link]]; did you mean
+// 'interface'?". Nothing here looks at the machine: whether an interface exists is found out when
+// the link starts. PrintDefaultConfig() is the reference of all keys.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/ids.h"
+#include "transports/transport.h"
+
+namespace selvage {
+
+struct TunConfig {
+  static constexpr int kMtuMin = 576;  // every IPv4 host must take that much (RFC 791)
+  static constexpr int kMtuMax = 65535;
+
+  std::string name = "selvage0";  // at most 15 characters (IFNAMSIZ - 1)
+  std::string address;            // canonical text, IPv4 or IPv6, without the prefix length
+  int prefix_length = 0;
+  int mtu_bytes = 1280;
+  TrafficClass traffic_class = TrafficClass::kReliable;
+};
+
+struct AgentConfig {
+  static constexpr std::size_t kLinksMax = 255;
+  static constexpr std::size_t kFileBytesMax = 1 << 20;
+
+  std::string source;  // file the configuration came from, for messages; empty: text
+  std::string node_name;
+  std::string state_dir;
+  bool healing = true;
+  std::string control_socket;  // empty: off
+  std::string http_listen;     // empty: off
+  std::string api_endpoint;    // "ipc://PATH"; empty: off
+  std::string log_level = "info";
+  bool lab = false;
+  std::optional<TunConfig> tun;
+  std::vector<LinkConfig> links;
+};
+
+// Parses and checks `text`; `source` is the file's name in messages.
+// Errors: InvalidArgument, with one line for each mistake found (at most 20).
+absl::StatusOr<AgentConfig> ParseConfig(std::string_view text, const std::string& source);
+
+// Reads the file, then ParseConfig. Errors also: NotFound, PermissionDenied, InvalidArgument when it
+// is larger than kFileBytesMax.
+absl::StatusOr<AgentConfig> LoadConfig(const std::string& path);
+
+// A commented file with every key; it parses.
+std::string PrintDefaultConfig();
+
+}  // namespace selvage
