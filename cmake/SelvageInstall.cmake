@@ -83,7 +83,7 @@ foreach(need ${SELVAGE_NEEDS})
     string(APPEND SELVAGE_PC_LIBS " -l:${CMAKE_MATCH_1}")
   elseif(need MATCHES "^-")
     string(APPEND SELVAGE_PC_LIBS " ${need}")
-  elseif(NOT need MATCHES "^nlohmann_json::")  # headers alone, and not in ours
+  elseif(NOT need MATCHES "nlohmann_json::")  # headers alone, and not in ours
     message(WARNING "selvage.pc does not say how to link ${need}: add it to SelvageInstall.cmake")
   endif()
 endforeach()
