@@ -20,8 +20,9 @@ FLOORS = {"core": 0, "routing": 1, "transports": 1, "agents": 2, "tools": 3, "si
 NODE_CORE = ("agents/membership/", "agents/session/", "agents/delivery/", "agents/node/")
 RUNTIME = ("agents/store/", "agents/runtime/", "agents/api/", "agents/control/", "transports/")
 
-# Where protocol machines live: time, randomness and storage are arguments there.
-PURE = ("core/", "routing/") + NODE_CORE
+# Where protocol machines live: time, randomness and storage are arguments there. (Membership also
+# keeps the files in which tools and the runtime find keys and certificates.)
+PURE = ("core/", "routing/", "agents/session/", "agents/delivery/", "agents/node/")
 PURITY_EXCEPTIONS = {
     # The operating system's random numbers enter through the crypto provider and nowhere else.
     "core/sodium_crypto.cc": {"randombytes"},

@@ -63,19 +63,22 @@ def end(process, patience=2.0):
         process.wait()
 
 
-def namespaces_work():
-    """Whether this machine lets us make network namespaces, veth pairs and drop rules."""
-    if os.geteuid() != 0 or not all(shutil.which(p) for p in ("ip", "nft", "nsenter")):
-        return False
+def why_no_namespaces():
+    """What keeps us from making namespaces, veth pairs and drop rules here; empty when nothing."""
+    if os.geteuid() != 0:
+        return "not root"
+    for program in ("ip", "nft", "nsenter"):
+        if not shutil.which(program):
+            return "no program `%s`" % program
     name = "%s-%d-probe" % (PREFIX, os.getpid())
     try:
         run(["ip", "netns", "add", name])
         run(["ip", "-n", name, "link", "add", "p0", "type", "veth", "peer", "name", "p1"])
         run(["nsenter", "--net=%s/%s" % (NETNS_DIR, name), "nft", "-f", "-"],
-            "table netdev t { chain c { type filter hook ingress device p0 priority 0; } }\n")
-        return True
-    except MeshError:
-        return False
+            "table netdev t {\n chain c { type filter hook ingress device p0 priority 0; }\n}\n")
+        return ""
+    except MeshError as error:
+        return str(error)
     finally:
         subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL)
 
