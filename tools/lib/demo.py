@@ -1,5 +1,5 @@
-"""The demonstration: nine agents in a 3x3 grid, a flow from corner to corner, and what they do about
-a link that goes silent and a relay that is killed.
+"""Nine agents in a 3x3 grid, a flow from corner to corner, a link that goes silent and a relay that
+is killed: what the mesh does about it.
 
     tools/demo [--no-healing] [--loopback] [--class CLASS]
 
@@ -96,6 +96,7 @@ class Row:
         self.noticed_by, self.noticed_ms, self.why = "nobody", None, ""
         self.before, self.after = [], []
         self.outage_ms, self.lost = float("inf"), 0
+        self.repair_ms, self.repair_lost = 0.0, 0
         self.problems = []
 
 
@@ -110,6 +111,7 @@ class Demo:
                                 namespaces=not no_namespaces, healing=not arguments.no_healing)
         self.flow = Flow(self.mesh, self.source, self.to, RATE, arguments.traffic_class, SIZE_BYTES)
         self.rows = []
+        self.total = {}
 
     def tell(self, text):
         self.story.tell(text)
@@ -133,6 +135,7 @@ class Demo:
         self._steady("at the start")
         self._silent_link()
         self._killed_relay()
+        self.total = self.flow.finish()
 
     # ---- the two faults
     def _silent_link(self):
@@ -142,10 +145,11 @@ class Demo:
         at = self._fault(row, before, lambda: self.mesh.silence(link),
                          "FAULT: link %s-%s carries nothing any more; both ends stay up" % link)
         self._judge(row, at, avoids=lambda path: not self._uses(path, link))
+        at = time.monotonic()
         self.mesh.heal(link)
-        self.tell("REPAIR: link %s-%s carries again" % link)
+        self.story.tell("REPAIR: link %s-%s carries again" % link, at=at)
         self._rejoin(row, set(link))
-        self._steady("after the repair")
+        self._settle(row, at, "after the repair")
 
     def _killed_relay(self):
         before = self._path_now()
@@ -154,10 +158,11 @@ class Demo:
         at = self._fault(row, before, lambda: self.mesh.kill(relay),
                          "FAULT: relay %s gets SIGKILL" % relay)
         self._judge(row, at, avoids=lambda path: relay not in path)
+        at = time.monotonic()
         self.mesh.nodes[relay].start()
-        self.tell("REPAIR: %s is started again" % relay)
+        self.story.tell("REPAIR: %s is started again" % relay, at=at)
         self._rejoin(row, {relay} | self.mesh.neighbors_of(relay))
-        self._steady("after the restart")
+        self._settle(row, at, "after the restart")
 
     # ---- their parts
     @staticmethod
@@ -176,6 +181,7 @@ class Demo:
     def _steady(self, when):
         begun = time.monotonic()
         time.sleep(STEADY_SECONDS)
+        self.flow.check_alive()
         share = self.flow.delivered_share(begun + 0.2, time.monotonic())
         if share < ALIVE_SHARE_MIN and self.mesh.healing:
             raise meshes.MeshError("only %.0f %% of the flow arrives %s" % (100 * share, when))
@@ -226,18 +232,32 @@ class Demo:
             row.problems.append("not back within %.0f s" % REJOIN_SECONDS_MAX)
             self.tell(str(error))
 
+    def _settle(self, row, at, when):
+        """After a repair the flow must run on, whichever way it takes."""
+        self._steady(when)
+        row.repair_ms, row.repair_lost = self.flow.outage(at, time.monotonic())
+        self.tell("since then silent for at most %.0f ms, %d packets lost; the flow goes %s" % (
+            row.repair_ms, row.repair_lost, arrows(self._path_now())))
+        if row.repair_ms > OUTAGE_MS_MAX and self.mesh.healing:
+            row.problems.append("outage over %.0f ms at the repair" % OUTAGE_MS_MAX)
+
     # ---- the end
     def table(self):
-        head = ("fault", "noticed by", "after", "evidence", "way before", "way since", "outage",
-                "lost", "verdict")
-        body = [(row.fault, row.noticed_by,
-                 "-" if row.noticed_ms is None else "%.0f ms" % row.noticed_ms, row.why,
-                 arrows(row.before), arrows(row.after), "%.0f ms" % row.outage_ms, str(row.lost),
-                 "; ".join(row.problems) or "healed") for row in self.rows]
-        widths = [max(len(line[i]) for line in [head] + body) for i in range(len(head))]
+        """A column for each fault: rows would be wider than a terminal."""
+        lines = [("", "noticed by", "evidence", "way before", "way since", "outage", "packets lost",
+                  "at the repair", "verdict")]
+        for row in self.rows:
+            noticed = "" if row.noticed_ms is None else " after %.0f ms" % row.noticed_ms
+            lines.append((row.fault, row.noticed_by + noticed, row.why, arrows(row.before),
+                          arrows(row.after), "%.0f ms" % row.outage_ms, str(row.lost),
+                          "%.0f ms, %d lost" % (row.repair_ms, row.repair_lost),
+                          "; ".join(row.problems) or "healed"))
+        widths = [max(len(cell) for cell in column) for column in lines]
         print()
-        for line in [head, tuple("-" * width for width in widths)] + body:
-            print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+        for number, cells in enumerate(zip(*lines)):
+            print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip())
+            if number == 0:
+                print("  ".join("-" * width for width in widths))
         print()
 
     def close(self):
@@ -272,8 +292,10 @@ def main():
         demo.run()
         demo.table()
         unhealed = [row for row in demo.rows if row.problems]
-        print("%d of %d faults healed, counted by the receiver: %d packets sent, %d received, "
-              "%d twice" % ((len(demo.rows) - len(unhealed), len(demo.rows)) + demo.flow.totals()))
+        print("%d of %d faults healed. Over the whole run the receiver counts %d packets sent, %d "
+              "received, %d lost, %d more than once." % (
+                  len(demo.rows) - len(unhealed), len(demo.rows), demo.total["sent"],
+                  demo.total["received"], demo.total["lost"], demo.total["duplicates"]))
         status = 1 if unhealed else 0
     except meshes.MeshError as error:
         print("tools/demo: %s" % error, file=sys.stderr)

@@ -46,10 +46,13 @@ def _die_with_parent():
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def spawn(argv, log):
+def spawn(argv, output, errors):
     """Starts a process of ours, out of reach of the terminal's Ctrl-C: close() ends it in order."""
-    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                            start_new_session=True, preexec_fn=_die_with_parent)
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
+                               text=True, start_new_session=True, preexec_fn=_die_with_parent)
+    for stream in {output, errors} - {subprocess.PIPE, subprocess.DEVNULL}:
+        stream.close()
+    return process
 
 
 def end(process, patience=2.0):
@@ -125,9 +128,9 @@ class Node:
         return ["nsenter", "--net=%s/%s" % (NETNS_DIR, self.namespace)] + argv
 
     def start(self):
-        with open(os.path.join(self.dir, "selvaged.log"), "ab") as log:
-            self.process = spawn(
-                self.inside([self.mesh.program("selvaged"), "--config", self.config]), log)
+        log = open(os.path.join(self.dir, "selvaged.log"), "ab")
+        self.process = spawn(
+            self.inside([self.mesh.program("selvaged"), "--config", self.config]), log, log)
 
     def log_tail(self, lines=5):
         with open(os.path.join(self.dir, "selvaged.log"), errors="replace") as log:
@@ -150,11 +153,9 @@ class Node:
 
     def follow_events(self, on_event):
         """Calls on_event(node name, event) from a thread of its own for each new event."""
-        self.follower = subprocess.Popen(
-            [self.mesh.program("selvage"), "--control", self.control, "--json", "events",
-             "--follow"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True, start_new_session=True,
-            preexec_fn=_die_with_parent)
+        end(self.follower, patience=0)
+        self.follower = spawn([self.mesh.program("selvage"), "--control", self.control, "--json",
+                               "events", "--follow"], subprocess.PIPE, subprocess.DEVNULL)
 
         def pump(stream):
             for line in stream:
