@@ -41,19 +41,22 @@ struct SocketAddress {
   SocketAddress() : v6{} {}
   static SocketAddress Ipv4(const in_addr& address, std::uint16_t port);
   static SocketAddress Ipv6(const in6_addr& address, std::uint16_t port, std::uint32_t scope);
-  std::uint16_t port() const { return ntohs(any.sa_family == AF_INET ? v4.sin_port : v6.sin6_port); }
+  std::uint16_t port() const {
+    return ntohs(any.sa_family == AF_INET ? v4.sin_port : v6.sin6_port);
+  }
 };
 
 PeerAddress ToPeerAddress(const SocketAddress& address);
-// For a socket of `family`: an IPv4 peer of an AF_INET6 socket is mapped (::ffff:a.b.c.d). False for
-// tags that are no socket address, wrong sizes, and IPv6 peers of an AF_INET socket.
+// For a socket of `family`: an IPv4 peer of an AF_INET6 socket is mapped (::ffff:a.b.c.d). False
+// for tags that are no socket address, wrong sizes, and IPv6 peers of an AF_INET socket.
 bool ToSocketAddress(const PeerAddress& peer, int family, SocketAddress* out);
 
 // For people and logs: "192.0.2.7:7700", "[fe80::1%3]:7700", "stream:0083a1b2c3", "dialled:0",
 // "broadcast".
 std::string ToText(const PeerAddress& peer);
 
-// "host:port", "[v6]:port", "[fe80::1%eth0]:port"; the port may be left out when `default_port` > 0.
+// "host:port", "[v6]:port", "[fe80::1%eth0]:port"; the port may be left out when `default_port` >
+// 0.
 struct HostPort {
   std::string host;
   std::uint16_t port = 0;

@@ -11,7 +11,9 @@ SocketAddress Numeric(const char* host, std::uint16_t port) {
   return ParseNumeric(HostPort{host, port}).value();
 }
 
-PeerAddress Raw(std::initializer_list<std::uint8_t> bytes) { return PeerAddress::From(Bytes(bytes)); }
+PeerAddress Raw(std::initializer_list<std::uint8_t> bytes) {
+  return PeerAddress::From(Bytes(bytes));
+}
 
 }  // namespace
 
