@@ -1,0 +1,220 @@
+#include "routing/failure_detector.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace selvage {
+namespace {
+
+std::string Millis(Duration d) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f ms", ToMillis(d));
+  return text;
+}
+
+}  // namespace
+
+std::string_view ToString(LinkState s) {
+  switch (s) {
+    case LinkState::kUp: return "up";
+    case LinkState::kSuspect: return "suspect";
+    case LinkState::kOneway: return "oneway";
+    case LinkState::kDown: return "down";
+  }
+  return "?";
+}
+
+DetectorOptions DetectorOptions::Slow() {
+  DetectorOptions o;
+  o.feedback_delay = 5s;
+  o.tx_timeout_min = 20s;
+  o.tx_timeout_max = 300s;
+  o.rx_timeout_min = 60s;
+  o.confirm = 60s;
+  o.probe_first = 20s;
+  o.probe_max = 600s;
+  o.hold_suspect = 20s;
+  o.hold_first = 60s;
+  o.hold_max = 3600s;
+  o.hold_relax = 3600s;
+  return o;
+}
+
+FailureDetector::FailureDetector(Time now, const DetectorOptions& options)
+    : options_(options), since_(now), last_heard_(now), up_since_(now) {}
+
+Duration FailureDetector::TxTimeout() const {
+  return std::clamp(options_.feedback_delay + srtt_ + 4 * rttvar_, options_.tx_timeout_min,
+                    options_.tx_timeout_max);
+}
+
+// A flow with many frames in flight needs less patience than a single frame that may just be lost.
+Duration FailureDetector::SuspectAfter() const {
+  const Duration ask = TxTimeout();
+  return outstanding_ >= static_cast<std::size_t>(options_.frames_for_verdict) ? ask * 8 / 5
+                                                                               : ask * 2;
+}
+
+Duration FailureDetector::RxTimeout() const {
+  return std::max(options_.rx_timeout_min, 3 * peer_interval_ + 4 * rttvar_);
+}
+
+Duration FailureDetector::hold() const {
+  if (!confirmed_) return options_.hold_suspect;
+  Duration h = options_.hold_first;
+  for (int i = 1; i < failures_ && h < options_.hold_max; ++i) h *= 2;
+  return std::min(h, options_.hold_max);
+}
+
+void FailureDetector::OnHeard(Time now) {
+  last_heard_ = now;
+  if (state_ == LinkState::kUp) return;
+  // A sign of life: find out soon whether it works both ways.
+  const Time soon = now + options_.probe_first;
+  if (probe_gap_ > 5 * options_.probe_first && next_probe_ > soon) {
+    next_probe_ = soon;
+    probe_gap_ = 5 * options_.probe_first;
+  }
+}
+
+void FailureDetector::OnHello(Time now, const Hello& hello) {
+  peer_interval_ = std::chrono::milliseconds(std::max<int>(hello.interval_ms, 1));
+  peer_not_hearing_ = hello.not_hearing;
+  if (!peer_not_hearing_) return;
+  proof_since_ = kNever;
+  if (state_ == LinkState::kUp || state_ == LinkState::kSuspect) {
+    Enter(now, LinkState::kOneway, "the neighbour reports that it hears nothing from this node");
+  }
+}
+
+void FailureDetector::OnAcknowledged(Time now, Time sent) {
+  asked_ = false;
+  if (state_ == LinkState::kUp || sent < since_ || peer_not_hearing_) return;
+  if (proof_since_ == kNever) {
+    proof_since_ = now;
+    next_probe_ = std::min(next_probe_, now + options_.probe_first);
+    probe_gap_ = 5 * options_.probe_first;
+  }
+  last_proof_ = now;
+  if (now - proof_since_ >= hold()) {
+    Enter(now, LinkState::kUp, "answers both ways for " + Millis(now - proof_since_));
+  }
+}
+
+void FailureDetector::OnOutstanding(std::size_t frames, Time oldest_sent) {
+  if (frames == 0 || oldest_sent != oldest_sent_) asked_ = asked_ && frames > 0;
+  outstanding_ = frames;
+  oldest_sent_ = oldest_sent;
+}
+
+void FailureDetector::OnCarrierLost(Time now) {
+  if (state_ == LinkState::kDown) return;
+  Enter(now, LinkState::kDown, "the carrier is gone");
+}
+
+void FailureDetector::Enter(Time now, LinkState state, std::string evidence) {
+  const bool was_up = state_ == LinkState::kUp;
+  if (was_up && state != LinkState::kUp) {
+    const auto forgiven = (now - up_since_) / options_.hold_relax;
+    failures_ = std::max<int>(0, failures_ - static_cast<int>(std::min<std::int64_t>(forgiven, 64)));
+    confirmed_ = false;
+    probes_ = 0;
+    probe_gap_ = options_.probe_first;
+    next_probe_ = now;
+    proof_since_ = kNever;
+  }
+  if ((state == LinkState::kOneway || state == LinkState::kDown) && !confirmed_) {
+    confirmed_ = true;
+    failures_ = std::min(failures_ + 1, 32);
+  }
+  if (state == LinkState::kUp) {
+    up_since_ = now;
+    next_probe_ = kNever;
+    probe_now_ = false;
+    asked_ = false;
+    outstanding_ = 0;
+  }
+  state_ = state;
+  since_ = was_up || state == LinkState::kUp ? now : since_;
+  evidence_ = std::move(evidence);
+}
+
+void FailureDetector::OnTimeout(Time now) {
+  if (state_ == LinkState::kUp) {
+    JudgeUp(now);
+  } else {
+    JudgeOut(now);
+  }
+}
+
+void FailureDetector::JudgeUp(Time now) {
+  if (now < excused_until_) return;
+  if (outstanding_ > 0) {
+    const Duration age = now - oldest_sent_;
+    if (age >= SuspectAfter()) {
+      Enter(now, LinkState::kSuspect,
+            "no acknowledgement for " + Millis(age) + " on " + std::to_string(outstanding_) +
+                " frames (timeout " + Millis(SuspectAfter()) + ")");
+      return;
+    }
+    if (age >= TxTimeout() && !asked_) {
+      asked_ = true;
+      probe_now_ = true;
+    }
+  }
+  if (not_hearing(now)) {
+    Enter(now, LinkState::kSuspect,
+          "nothing heard for " + Millis(now - last_heard_) + ", promised every " +
+              Millis(peer_interval_));
+  }
+}
+
+void FailureDetector::JudgeOut(Time now) {
+  if (proof_since_ != kNever && now - last_proof_ > std::max(10 * options_.probe_first, hold() / 2)) {
+    proof_since_ = kNever;  // a gap: start over
+  }
+  if (state_ == LinkState::kSuspect && proof_since_ == kNever) {
+    const bool heard_since = last_heard_ > since_ + 2 * options_.probe_first;
+    const bool probed = probes_ >= 3 && now - first_probe_ >= 6 * options_.probe_first;
+    if (heard_since && probed) {
+      Enter(now, LinkState::kOneway, "its frames arrive here, but " + std::to_string(probes_) +
+                                         " probes went unanswered: " + evidence_);
+    } else if (now - since_ >= options_.confirm && !heard_since) {
+      Enter(now, LinkState::kDown, evidence_);
+    }
+  }
+  if (now >= next_probe_) {
+    probe_now_ = true;
+    if (probes_ == 0) first_probe_ = now;
+    ++probes_;
+    if (proof_since_ != kNever) {
+      probe_gap_ = std::max(options_.probe_first, hold() / 10);
+    } else if (probes_ > 10) {
+      probe_gap_ = std::min(probe_gap_ * 2, options_.probe_max);
+    }
+    next_probe_ = now + probe_gap_;
+  }
+}
+
+Time FailureDetector::NextDeadline() const {
+  if (probe_now_) return Time::min();
+  Time at = kNever;
+  if (state_ == LinkState::kUp) {
+    if (outstanding_ > 0) at = oldest_sent_ + (asked_ ? SuspectAfter() : TxTimeout());
+    at = std::min(at, last_heard_ + RxTimeout());
+    return std::max(at, excused_until_);
+  }
+  at = next_probe_;
+  if (state_ == LinkState::kSuspect && since_ + options_.confirm > first_probe_) {
+    at = std::min(at, since_ + options_.confirm);
+  }
+  return at;
+}
+
+bool FailureDetector::TakeProbe(Time) {
+  const bool probe = probe_now_;
+  probe_now_ = false;
+  return probe;
+}
+
+}  // namespace selvage

@@ -1,0 +1,146 @@
+#include "routing/forwarder.h"
+
+namespace selvage {
+
+std::string_view ToString(DropReason r) {
+  switch (r) {
+    case DropReason::kNone: return "none";
+    case DropReason::kHopLimit: return "hop_limit";
+    case DropReason::kExhausted: return "exhausted";
+    case DropReason::kNoNeighbor: return "no_neighbor";
+  }
+  return "?";
+}
+
+Forwarder::Forwarder(ShortId self, std::size_t memory_walks)
+    : self_(self), routes_(self), memory_(memory_walks), adjacencies_(256) {}
+
+void Forwarder::SetAdjacency(AdjacencyIndex index, ShortId neighbor, bool usable) {
+  RemoveAdjacency(index);
+  adjacencies_[index.value] = {neighbor, true, usable};
+  if (!usable) ++unusable_;
+}
+
+void Forwarder::RemoveAdjacency(AdjacencyIndex index) {
+  Adjacency& a = adjacencies_[index.value];
+  if (a.present && !a.usable) --unusable_;
+  a = {};
+}
+
+bool Forwarder::IsUsable(AdjacencyIndex index) const { return adjacencies_[index.value].usable; }
+
+FailureSet Forwarder::OwnFailures() const {
+  FailureSet f;
+  if (unusable_ == 0) return f;
+  for (std::size_t i = 1; i < adjacencies_.size(); ++i) {
+    if (adjacencies_[i].present && !adjacencies_[i].usable) {
+      f.Add(Own(AdjacencyIndex(static_cast<std::uint8_t>(i))));
+    }
+  }
+  return f;
+}
+
+SpfEntry Forwarder::CurrentRoute(TrafficClass c, ShortId destination) {
+  return routes_.Route(c, OwnFailures(), destination);
+}
+
+SpfEntry Forwarder::AlternateRoute(TrafficClass c, ShortId destination, AdjacencyIndex without) {
+  FailureSet f = OwnFailures();
+  f.Add(Own(without));
+  return routes_.Route(c, f, destination);
+}
+
+ForwardDecision Forwarder::Decide(Time now, DataHeader* header, AdjacencyIndex in) {
+  ForwardDecision d;
+  if (header->destination == self_) {
+    d.what = ForwardDecision::What::kDeliver;
+    return d;
+  }
+  const WalkId id{header->id, header->copy, header->walk, header->fragment};
+  Walk* walk = memory_.Find(now, id);
+  if (walk == nullptr) {
+    walk = memory_.Create(now, id, in);
+  } else if (walk->arrived_by.Contains(in)) {
+    d.what = ForwardDecision::What::kDuplicate;
+    return d;
+  } else {
+    walk->arrived_by.Add(in);
+    d.deviated = true;
+  }
+  if (header->hop_limit == 0) {
+    d.reason = DropReason::kHopLimit;
+    return d;
+  }
+  AdjacencyIndex out = FollowMap(header, *walk, &d.deviated);
+  if (out.value == 0) {
+    d.deviated = true;
+    out = BestUntried(*header, *walk);
+  }
+  const AdjacencyIndex back = walk->first_in;
+  if (out.value == 0 && back.value != 0 && IsUsable(back) && !walk->given_to.Contains(back)) {
+    out = back;
+  }
+  if (out.value == 0) {
+    d.reason = back.value == 0 && unusable_ > 0 ? DropReason::kNoNeighbor : DropReason::kExhausted;
+    return d;
+  }
+  walk->given_to.Add(out);
+  --header->hop_limit;
+  d.what = ForwardDecision::What::kSend;
+  d.out = out;
+  return d;
+}
+
+// The tree's choice on the map minus what the packet carries; own dead links that stand in the way
+// are added to what it carries, so that nobody sends it back here for them. 0 when the tree has no
+// choice left that the traversal rule allows.
+AdjacencyIndex Forwarder::FollowMap(DataHeader* header, const Walk& walk, bool* deviated) {
+  FailureSet failed;
+  for (EdgeId e : header->carried) failed.Add(e);
+  // Each round either returns or adds an own link: at most as many rounds as links.
+  for (std::size_t round = 0; round < adjacencies_.size(); ++round) {
+    const SpfEntry route = routes_.Route(header->traffic_class, failed, header->destination);
+    if (route.first.value == 0) return AdjacencyIndex(0);
+    if (IsUsable(route.first)) {
+      if (walk.given_to.Contains(route.first) || route.first == walk.first_in) {
+        return AdjacencyIndex(0);
+      }
+      return route.first;
+    }
+    *deviated = true;
+    failed.Add(Own(route.first));
+    header->carried.Add(Own(route.first));
+  }
+  return AdjacencyIndex(0);
+}
+
+AdjacencyIndex Forwarder::BestUntried(const DataHeader& header, const Walk& walk) {
+  FailureSet failed;
+  for (EdgeId e : header.carried) failed.Add(e);
+  const std::vector<PathCost>* distances =
+      routes_.DistancesTo(header.traffic_class, failed, header.destination);
+  AdjacencyIndex best;
+  PathCost best_cost = 0;
+  for (std::size_t i = 1; i < adjacencies_.size(); ++i) {
+    const AdjacencyIndex index(static_cast<std::uint8_t>(i));
+    if (!adjacencies_[i].usable || index == walk.first_in || walk.given_to.Contains(index)) continue;
+    const Topology::Edge* edge = routes_.topology().FindEdge(Own(index));
+    const PathCost step =
+        edge == nullptr ? kHopCostUs : EdgeCost(edge->metric, header.traffic_class);
+    if (step == kUnreachable) continue;  // the class never uses this link
+    PathCost cost = kUnreachable;        // unknown to the map: last, but tried
+    const int node = routes_.topology().Find(adjacencies_[i].neighbor);
+    if (adjacencies_[i].neighbor == header.destination) {
+      cost = 0;  // the destination itself, whatever the map says
+    } else if (node >= 0 && (*distances)[static_cast<std::size_t>(node)] != kUnreachable) {
+      cost = step + (*distances)[static_cast<std::size_t>(node)];
+    }
+    if (best.value == 0 || cost < best_cost) {
+      best = index;
+      best_cost = cost;
+    }
+  }
+  return best;
+}
+
+}  // namespace selvage

@@ -1,0 +1,103 @@
+#include "routing/hold_buffer.h"
+
+namespace selvage {
+namespace {
+constexpr std::size_t kSpareMax = 64;
+}
+
+void HoldBuffer::Add(HeldFrame frame) {
+  while (!frames_.empty() &&
+         (frames_.size() >= kFramesMax || bytes_ + frame.payload.size() > kBytesMax)) {
+    if (!frames_.front().settled) {
+      ++overflowed_;
+      Settle(&frames_.front());
+    }
+    PopSettled();
+  }
+  bytes_ += frame.payload.size();
+  ++outstanding_;
+  frames_.push_back(std::move(frame));
+}
+
+void HoldBuffer::Settle(HeldFrame* frame) {
+  frame->settled = true;
+  --outstanding_;
+  bytes_ -= frame->payload.size();
+}
+
+void HoldBuffer::PopSettled() {
+  while (!frames_.empty() && frames_.front().settled) {
+    Recycle(std::move(frames_.front().payload));
+    frames_.pop_front();
+  }
+}
+
+FeedbackOutcome HoldBuffer::OnFeedback(Time now, const Feedback& f, std::uint64_t next_counter) {
+  FeedbackOutcome out;
+  if (next_counter == 0) return out;
+  // The largest counter below next_counter with these low bits.
+  const std::uint64_t last = next_counter - 1;
+  std::uint64_t highest = (last & ~std::uint64_t{0xffffffff}) | f.highest;
+  if (highest > last) {
+    if (highest < (std::uint64_t{1} << 32)) return out;  // never sent
+    highest -= std::uint64_t{1} << 32;
+  }
+  for (HeldFrame& frame : frames_) {
+    if (frame.counter > highest) break;
+    if (frame.settled) continue;
+    const std::uint64_t behind = highest - frame.counter;
+    bool arrived = false;
+    bool lost = false;
+    if (behind == 0) {
+      arrived = true;
+      out.has_rtt = true;
+      out.rtt = now - frame.sent - f.held;
+      if (out.rtt < Duration(0)) out.rtt = Duration(0);
+    } else if (behind <= kFeedbackHistory) {
+      arrived = ((f.missing >> (behind - 1)) & 1) == 0;
+      lost = !arrived && (behind >= kReorderFrames || now - frame.sent >= kReorderTime);
+    } else {
+      lost = true;  // beyond what feedback can tell: at best unknown
+    }
+    if (arrived) {
+      ++out.acknowledged;
+      out.newest_acknowledged_sent = frame.sent;
+      Settle(&frame);
+    } else if (lost) {
+      Settle(&frame);
+      out.lost.push_back(std::move(frame));
+      frame.payload.clear();
+    }
+  }
+  PopSettled();
+  return out;
+}
+
+std::vector<HeldFrame> HoldBuffer::TakeAll() {
+  std::vector<HeldFrame> out;
+  for (HeldFrame& frame : frames_) {
+    if (!frame.settled) out.push_back(std::move(frame));
+  }
+  frames_.clear();
+  outstanding_ = 0;
+  bytes_ = 0;
+  return out;
+}
+
+Time HoldBuffer::oldest_sent() const { return frames_.front().sent; }
+
+Bytes HoldBuffer::NewPayload(ByteSpan content) {
+  Bytes b;
+  if (!spare_.empty()) {
+    b = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  b.assign(content.begin(), content.end());
+  return b;
+}
+
+void HoldBuffer::Recycle(Bytes payload) {
+  if (payload.capacity() > 0 && spare_.size() < kSpareMax) spare_.push_back(std::move(payload));
+}
+
+}  // namespace selvage

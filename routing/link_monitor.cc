@@ -1,0 +1,124 @@
+#include "routing/link_monitor.h"
+
+#include <algorithm>
+
+namespace selvage {
+namespace {
+// At most one answer to probes per this time: a neighbour cannot make us send at its rate.
+constexpr Duration kReplyGap = 5ms;
+}  // namespace
+
+LinkMonitor::LinkMonitor(Time now, bool slow)
+    : slow_(slow),
+      detector_(now, slow ? DetectorOptions::Slow() : DetectorOptions()),
+      last_sent_(now),
+      last_data_(now - kActiveFor) {}
+
+Duration LinkMonitor::Interval(Time now) const {
+  if (slow_) return kHelloSlow;
+  if (detector_.state() != LinkState::kUp) return 1s;
+  return active(now) ? kHelloActive : kHelloIdle;
+}
+
+void LinkMonitor::OnFrame(Time now, std::uint64_t counter, bool eliciting, bool data) {
+  received_.OnFrame(now, counter, eliciting);
+  detector_.OnHeard(now);
+  if (data) last_data_ = now;
+}
+
+void LinkMonitor::OnHello(Time now, const Hello& hello) {
+  peer_map_digest_ = hello.map_digest;
+  detector_.OnHello(now, hello);
+  if (hello.wants_reply) reply_owed_ = true;
+}
+
+FeedbackOutcome LinkMonitor::OnFeedback(Time now, const Feedback& f, std::uint64_t next_counter) {
+  FeedbackOutcome out = held_.OnFeedback(now, f, next_counter);
+  if (out.has_rtt) {
+    // RFC 6298, section 2.
+    if (!has_rtt_) {
+      has_rtt_ = true;
+      srtt_ = out.rtt;
+      rttvar_ = out.rtt / 2;
+    } else {
+      const Duration error = out.rtt > srtt_ ? out.rtt - srtt_ : srtt_ - out.rtt;
+      rttvar_ += (error - rttvar_) / 4;
+      srtt_ += (out.rtt - srtt_) / 8;
+    }
+    detector_.SetRtt(srtt_, rttvar_);
+  }
+  if (detector_.usable()) {  // a dead link's losses say nothing about its quality
+    for (int i = 0; i < out.acknowledged; ++i) loss_ppm_ -= loss_ppm_ / kLossWeight;
+    for (std::size_t i = 0; i < out.lost.size(); ++i) {
+      loss_ppm_ += (1'000'000 - loss_ppm_) / kLossWeight;
+    }
+  }
+  UpdateOutstanding();
+  if (out.acknowledged > 0) detector_.OnAcknowledged(now, out.newest_acknowledged_sent);
+  return out;
+}
+
+void LinkMonitor::UpdateOutstanding() {
+  detector_.OnOutstanding(held_.outstanding(),
+                          held_.outstanding() > 0 ? held_.oldest_sent() : Time{});
+}
+
+void LinkMonitor::OnSent(Time now, std::optional<HeldFrame> held) {
+  last_sent_ = now;
+  if (!held) return;
+  if (held->kind == HeldFrame::Kind::kData) last_data_ = now;
+  held_.Add(std::move(*held));
+  UpdateOutstanding();
+}
+
+std::optional<Feedback> LinkMonitor::TakeFeedback(Time now) {
+  if (!received_.any()) return std::nullopt;
+  return received_.Take(now);
+}
+
+std::optional<Hello> LinkMonitor::TakeHello(Time now, bool force, std::uint32_t map_digest) {
+  const Duration interval = Interval(now);
+  const bool news = interval < promised_ || promised_ == Duration(0);
+  if (!force && !news && !reply_owed_) return std::nullopt;
+  Hello h;
+  h.interval_ms = static_cast<std::uint16_t>(
+      std::min<std::int64_t>(65535, std::chrono::duration_cast<std::chrono::milliseconds>(interval).count()));
+  h.not_hearing = detector_.not_hearing(now);
+  h.reply = reply_owed_;
+  h.map_digest = map_digest;
+  reply_owed_ = false;
+  reply_not_before_ = now + kReplyGap;
+  if (interval > promised_) {
+    // Said twice before it is relied on: until then hellos keep to the old, faster promise.
+    if (++promise_repeats_ >= 2) {
+      promised_ = interval;
+      promise_repeats_ = 0;
+    }
+  } else {
+    promised_ = interval;
+    promise_repeats_ = 0;
+  }
+  return h;
+}
+
+LinkMonitor::Wanted LinkMonitor::TakeWanted(Time now) {
+  Wanted w;
+  w.probe = detector_.TakeProbe(now);
+  w.hello = w.probe || (reply_owed_ && now >= reply_not_before_);
+  // Half a promise early: the frame has to travel, and timers are late more often than early.
+  const Duration keep = promised_ == Duration(0) ? Duration(0) : promised_ * 3 / 4;
+  if (detector_.usable() && now - last_sent_ >= keep) w.hello = true;
+  w.frame = w.hello || (received_.pending() && received_.due(now));
+  return w;
+}
+
+void LinkMonitor::OnTimeout(Time now) { detector_.OnTimeout(now); }
+
+Time LinkMonitor::NextDeadline() const {
+  Time at = std::min(detector_.NextDeadline(), received_.deadline());
+  if (reply_owed_) at = std::min(at, reply_not_before_);
+  if (detector_.usable()) at = std::min(at, last_sent_ + promised_ * 3 / 4);
+  return at;
+}
+
+}  // namespace selvage

@@ -1,0 +1,89 @@
+// Watches one neighbour over one link from the frames that flow anyway.
+//
+// Composes what has arrived (receive tracker), what is unacknowledged (hold buffer) and the verdict
+// (failure detector), estimates RTT, jitter and loss, and says when a frame must leave although
+// nobody has anything to send: feedback that is due, a probe, a hello that was promised. While data
+// flows a hello is promised every kHelloActive and costs nothing, for frames are hellos; an idle link
+// falls back to kHelloIdle within about two seconds.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/frame.h"
+#include "core/link.h"
+#include "core/time.h"
+#include "routing/failure_detector.h"
+#include "routing/hold_buffer.h"
+#include "routing/receive_tracker.h"
+
+namespace selvage {
+
+class LinkMonitor {
+ public:
+  static constexpr Duration kHelloActive = 20ms;
+  static constexpr Duration kHelloIdle = 2s;
+  static constexpr Duration kHelloSlow = 300s;       // duty-cycled radios
+  static constexpr Duration kActiveFor = 1s;         // after the last data frame
+  static constexpr std::int64_t kLossWeight = 128;   // frames a loss estimate remembers
+
+  LinkMonitor(Time now, bool slow);
+
+  // ---- receiving. `eliciting`: the frame asks for feedback. `data`: it carries traffic.
+  void OnFrame(Time now, std::uint64_t counter, bool eliciting, bool data);
+  void OnHello(Time now, const Hello& hello);
+  // Lost frames in the outcome are the caller's to send again.
+  FeedbackOutcome OnFeedback(Time now, const Feedback& f, std::uint64_t next_counter);
+
+  // ---- sending. `held` when the frame asks for feedback.
+  void OnSent(Time now, std::optional<HeldFrame> held);
+  // To put into the next frame, whatever it is; nullopt when there is nothing to say.
+  std::optional<Feedback> TakeFeedback(Time now);
+  // The hello to put along: when its content is news, or `force`.
+  std::optional<Hello> TakeHello(Time now, bool force, std::uint32_t map_digest);
+  struct Wanted {
+    bool frame = false;   // a frame must leave now
+    bool hello = false;   // ... with a hello
+    bool probe = false;   // ... that wants a reply
+  };
+  // What must leave now without being asked. Each want is reported once.
+  Wanted TakeWanted(Time now);
+
+  void OnTimeout(Time now);
+  Time NextDeadline() const;
+
+  FailureDetector& detector() { return detector_; }
+  const FailureDetector& detector() const { return detector_; }
+  HoldBuffer& held() { return held_; }
+  ReceiveTracker& received() { return received_; }
+
+  Duration srtt() const { return srtt_; }
+  Duration rttvar() const { return rttvar_; }
+  bool has_rtt() const { return has_rtt_; }
+  // Share of frames the neighbour did not get, parts per million.
+  std::int64_t loss_ppm() const { return loss_ppm_; }
+  std::uint32_t peer_map_digest() const { return peer_map_digest_; }
+  bool active(Time now) const { return now - last_data_ < kActiveFor; }
+
+ private:
+  Duration Interval(Time now) const;
+  void UpdateOutstanding();
+
+  bool slow_;
+  ReceiveTracker received_;
+  HoldBuffer held_;
+  FailureDetector detector_;
+  Time last_sent_;
+  Time last_data_;
+  Duration promised_{0};     // what the last hello of ours said
+  int promise_repeats_ = 0;  // a slower promise is said twice: losing it costs a false alarm
+  bool reply_owed_ = false;
+  Time reply_not_before_{};
+  bool has_rtt_ = false;
+  Duration srtt_{0};
+  Duration rttvar_{0};
+  std::int64_t loss_ppm_ = 0;
+  std::uint32_t peer_map_digest_ = 0;
+};
+
+}  // namespace selvage

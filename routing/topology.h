@@ -1,0 +1,58 @@
+// The map as a graph: built from link-state advertisements, immutable afterwards.
+//
+// An edge exists only if both ends list each other with matching indices: a link counts only if it
+// is up both ways and neither end can invent it alone. Nodes are dense integers in ShortId order, so
+// that every machine with the same map breaks ties alike.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/frame.h"
+#include "core/ids.h"
+#include "routing/path_cost.h"
+
+namespace selvage {
+
+// One line of an advertisement.
+struct AdvertisedAdjacency {
+  AdjacencyIndex index;           // numbered by the origin
+  ShortId neighbor;
+  AdjacencyIndex neighbor_index;  // the same link as numbered by the neighbour
+  EdgeMetric metric;
+};
+
+struct AdvertisedNode {
+  ShortId node;
+  std::vector<AdvertisedAdjacency> adjacencies;
+};
+
+class Topology {
+ public:
+  struct Edge {
+    int to = 0;
+    AdjacencyIndex index;    // as numbered by the node it leaves
+    EdgeId id;               // of this direction
+    EdgeId reverse;          // of the other direction
+    EdgeMetric metric;
+  };
+
+  Topology() = default;
+  // `nodes` in any order; a node listed twice counts once (the last).
+  explicit Topology(std::vector<AdvertisedNode> nodes);
+
+  int size() const { return static_cast<int>(ids_.size()); }
+  // Dense number of a node, -1 when it is not on the map.
+  int Find(ShortId id) const;
+  ShortId IdOf(int node) const { return ids_[static_cast<std::size_t>(node)]; }
+  // Edges that leave `node`, by index.
+  const std::vector<Edge>& EdgesOf(int node) const { return edges_[static_cast<std::size_t>(node)]; }
+  // nullptr when there is no such edge.
+  const Edge* FindEdge(EdgeId id) const;
+
+ private:
+  std::vector<ShortId> ids_;                // sorted
+  std::vector<std::vector<Edge>> edges_;
+};
+
+}  // namespace selvage

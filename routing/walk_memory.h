@@ -1,0 +1,71 @@
+// What this node remembers of packets in flight: where each came from and which links it was given.
+//
+// This is the memory behind the traversal rule (forwarder.h). Fixed size: a ring of the newest
+// `capacity` walks behind a hash index; the oldest is forgotten first. At 40,000 packets a second
+// 8,192 entries reach back 200 ms, a walk rarely lasts 50 ms.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/frame.h"
+#include "core/ids.h"
+#include "core/time.h"
+
+namespace selvage {
+
+// One walk: a packet, its copy and its resend number.
+struct WalkId {
+  PacketId packet;
+  std::uint8_t copy = 0;
+  std::uint8_t walk = 0;
+  std::uint8_t fragment = 0;
+  friend bool operator==(const WalkId& a, const WalkId& b) {
+    return a.packet == b.packet && a.copy == b.copy && a.walk == b.walk && a.fragment == b.fragment;
+  }
+};
+
+// A set of adjacency indices.
+class AdjacencySet {
+ public:
+  bool Contains(AdjacencyIndex i) const { return (words_[i.value >> 6] >> (i.value & 63)) & 1; }
+  void Add(AdjacencyIndex i) { words_[i.value >> 6] |= std::uint64_t{1} << (i.value & 63); }
+
+ private:
+  std::array<std::uint64_t, 4> words_{};
+};
+
+struct Walk {
+  WalkId id;
+  Time created{};
+  AdjacencyIndex first_in;   // 0: it began here
+  AdjacencySet arrived_by;   // each direction of a link is walked at most once
+  AdjacencySet given_to;
+};
+
+class WalkMemory {
+ public:
+  // After this long a packet with the same name is a new walk.
+  static constexpr Duration kLifetime = 10s;
+
+  explicit WalkMemory(std::size_t capacity = 8192);
+
+  // nullptr when unknown or forgotten. Holds until the next Create.
+  Walk* Find(Time now, const WalkId& id);
+  // REQUIRES: Find(now, id) == nullptr. Forgets the oldest walk when full.
+  Walk* Create(Time now, const WalkId& id, AdjacencyIndex first_in);
+
+ private:
+  static constexpr std::int32_t kNone = -1;
+  static std::uint64_t Hash(const WalkId& id);
+  std::size_t Bucket(const WalkId& id) const { return Hash(id) & (buckets_.size() - 1); }
+
+  std::vector<Walk> ring_;
+  std::vector<std::int32_t> next_;     // chain through ring slots
+  std::vector<std::int32_t> buckets_;  // head slot; size is a power of two
+  std::size_t used_ = 0;
+  std::size_t head_ = 0;  // next slot to fill
+};
+
+}  // namespace selvage
