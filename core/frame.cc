@@ -50,6 +50,7 @@ void WriteHello(const Hello& h, ByteWriter* out) {
   out->U8((h.wants_reply ? kHelloWantsReply : 0) | (h.not_hearing ? kHelloNotHearing : 0) |
           (h.reply ? kHelloReply : 0));
   out->U16(h.interval_ms);
+  out->U8(h.index.value);
   out->U32(h.map_digest);
 }
 
@@ -138,6 +139,7 @@ bool ChunkReader::Next(Chunk* out) {
       out->hello.not_hearing = (flags & kHelloNotHearing) != 0;
       out->hello.reply = (flags & kHelloReply) != 0;
       out->hello.interval_ms = in_.U16();
+      out->hello.index = AdjacencyIndex(in_.U8());
       out->hello.map_digest = in_.U32();
       break;
     }

@@ -55,6 +55,7 @@ struct Hello {
   bool wants_reply = false;       // answer at once: this is a probe
   bool not_hearing = false;       // the sender hears nothing from the receiver of this frame
   bool reply = false;             // answers a probe
+  AdjacencyIndex index;           // the sender's own index of this adjacency
   std::uint32_t map_digest = 0;   // over (origin, epoch, sequence) of the link-state database
 };
 

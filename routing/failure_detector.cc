@@ -198,17 +198,13 @@ void FailureDetector::JudgeOut(Time now) {
 
 Time FailureDetector::NextDeadline() const {
   if (probe_now_) return Time::min();
-  Time at = kNever;
   if (state_ == LinkState::kUp) {
+    Time at = kNever;
     if (outstanding_ > 0) at = oldest_sent_ + (asked_ ? SuspectAfter() : TxTimeout());
     at = std::min(at, last_heard_ + RxTimeout());
     return std::max(at, excused_until_);
   }
-  at = next_probe_;
-  if (state_ == LinkState::kSuspect && since_ + options_.confirm > first_probe_) {
-    at = std::min(at, since_ + options_.confirm);
-  }
-  return at;
+  return next_probe_;  // verdicts on a link that is out are passed when probes leave
 }
 
 bool FailureDetector::TakeProbe(Time) {

@@ -1,0 +1,42 @@
+// What is inside a sealed payload: kind (1), port (2), body. And how flows are numbered.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/bytes.h"
+#include "core/frame.h"
+#include "core/ids.h"
+
+namespace selvage {
+
+enum class PayloadKind : std::uint8_t {
+  kMessage = 0,
+  kReceipt = 1,  // body: epoch (4), flow (2), sequence (6) of the first packet received
+};
+
+inline constexpr std::size_t kPayloadHeaderBytes = 3;
+// Body bytes in one packet: what fits 1,452 bytes of frame with every header at its largest, so that
+// a packet of a TUN with MTU 1,280 is never cut.
+inline constexpr std::size_t kFragmentBodyBytes = 1280;
+// Receipts of a class are a flow of their own.
+inline constexpr std::uint16_t kReceiptPort = 0x3fff;
+
+// Messages of a class to a port are one flow: the class in the upper two bits, the port below.
+inline std::uint16_t FlowOf(TrafficClass c, std::uint16_t port) {
+  return static_cast<std::uint16_t>((static_cast<unsigned>(c) << 14) | (port & 0x3fffu));
+}
+inline bool WantsReceipt(TrafficClass c) {
+  return c == TrafficClass::kCritical || c == TrafficClass::kReliable;
+}
+
+inline Bytes MakePlain(PayloadKind kind, std::uint16_t port, ByteSpan body) {
+  Bytes plain(kPayloadHeaderBytes + body.size());
+  ByteWriter w(plain);
+  w.U8(static_cast<std::uint64_t>(kind));
+  w.U16(port);
+  w.Put(body);
+  return plain;
+}
+
+}  // namespace selvage

@@ -1,0 +1,324 @@
+#include "agents/node/map_sync.h"
+
+#include <algorithm>
+
+#include "agents/node/link_state_codec.h"
+
+namespace selvage {
+namespace {
+
+constexpr std::size_t kSummaryEntryBytes = 4 + 4 + 4;
+constexpr std::uint8_t kWantLinkState = 1;
+constexpr std::uint8_t kWantCertificate = 2;
+constexpr std::size_t kRequestEntryBytes = 1 + 4;
+
+std::string HexKey(const char* prefix, std::uint32_t id) {
+  Bytes b(4);
+  ByteWriter w(b);
+  w.U32(id);
+  return prefix + ToHex(b);
+}
+
+std::string AsString(const Bytes& b) { return std::string(b.begin(), b.end()); }
+
+}  // namespace
+
+MapSync::MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch)
+    : crypto_(crypto), identity_(identity), anchor_(anchor), epoch_(epoch) {
+  AddCertificate(identity->certificate);
+}
+
+void MapSync::Load(Time now, Store& store) {
+  store.Scan("map/certificate/", [&](std::string_view, std::string_view value) {
+    auto c = VerifyCertificate(*crypto_, *anchor_, ByteSpan::Of(value), wall_);
+    if (c.ok()) AddCertificate(*c);
+    return true;
+  });
+  store.Scan("map/link-state/", [&](std::string_view, std::string_view value) {
+    auto record = ParseLinkState(ByteSpan::Of(value));
+    const Certificate* c = record ? FindCertificate(record->origin.Short()) : nullptr;
+    if (c != nullptr && c->id == record->origin && c->id != identity_->certificate.id &&
+        VerifyLinkState(*crypto_, c->signing_key, ByteSpan::Of(value))) {
+      database_.Put(now, *std::move(record));
+    }
+    return true;
+  });
+  unsaved_.clear();
+  unsaved_certificates_.clear();
+  changed_ = true;
+}
+
+bool MapSync::AddCertificate(const Certificate& certificate) {
+  const std::uint32_t id = certificate.id.Short().value;
+  auto it = certificates_.find(id);
+  if (it == certificates_.end() && certificates_.size() >= kCertificatesMax) return false;
+  if (it != certificates_.end() && it->second.id != certificate.id) return false;
+  if (it != certificates_.end() && it->second.serial >= certificate.serial) return true;
+  certificates_[id] = certificate;
+  names_[certificate.name] = certificate.id;
+  unsaved_certificates_.insert(id);
+  return true;
+}
+
+const Certificate* MapSync::FindCertificate(ShortId id) const {
+  auto it = certificates_.find(id.value);
+  return it == certificates_.end() ? nullptr : &it->second;
+}
+
+std::optional<NodeId> MapSync::FindByName(const std::string& name) const {
+  auto it = names_.find(name);
+  if (it == names_.end()) return std::nullopt;
+  return it->second;
+}
+
+void MapSync::OnNeighborUp(Time, AdjacencyIndex index, std::size_t content_bytes_max) {
+  Neighbor& n = neighbors_[index.value];
+  n = Neighbor();
+  n.content_bytes_max = content_bytes_max;
+  n.summary = true;
+}
+
+void MapSync::OnNeighborGone(AdjacencyIndex index) { neighbors_.erase(index.value); }
+
+void MapSync::OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest) {
+  auto it = neighbors_.find(index.value);
+  if (it == neighbors_.end() || digest == database_.Digest()) return;
+  Neighbor& n = it->second;
+  // What was flooded a moment ago is still on its way: only a lasting difference is worth a summary.
+  if (n.flood.empty() && now - n.last_summary >= kSummaryGap) n.summary = true;
+}
+
+void MapSync::OnLinkState(Time now, AdjacencyIndex from, ByteSpan encoded) {
+  std::optional<LinkStateRecord> record = ParseLinkState(encoded);
+  if (!record) {
+    ++counters_.malformed;
+    return;
+  }
+  const ShortId origin = record->origin.Short();
+  if (!database_.Wants(origin, record->version)) {
+    ++counters_.stale;
+    const LinkStateRecord* mine = database_.Find(origin);
+    auto n = neighbors_.find(from.value);
+    if (mine != nullptr && n != neighbors_.end()) {
+      if (record->version < mine->version) {
+        n->second.flood.insert(origin.value);  // it should know better
+      } else {
+        n->second.flood.erase(origin.value);   // it knows
+      }
+    }
+    return;
+  }
+  const Certificate* c = FindCertificate(origin);
+  if (c == nullptr) {
+    if (waiting_.size() >= kWaitingMax && waiting_.count(origin.value) == 0) {
+      ++counters_.waiting_dropped;
+      return;
+    }
+    waiting_[origin.value] = {encoded.ToBytes(), from};
+    auto n = neighbors_.find(from.value);
+    if (n != neighbors_.end()) n->second.ask.emplace(origin.value, Time::min());
+    return;
+  }
+  if (c->id != record->origin || !VerifyLinkState(*crypto_, c->signing_key, encoded)) {
+    ++counters_.forged;
+    return;
+  }
+  Accept(now, *std::move(record), from);
+}
+
+void MapSync::Accept(Time now, LinkStateRecord record, AdjacencyIndex from) {
+  const ShortId origin = record.origin.Short();
+  if (record.origin == identity_->certificate.id) {
+    // Our own signature under a later version than we know of: this node's state was set back (disk
+    // restored from a copy). Go on from there, or nobody would believe us again.
+    epoch_ = record.version.epoch;
+    sequence_ = record.version.sequence;
+    outrun_ = true;
+    ++counters_.stale;
+    return;
+  }
+  if (database_.Put(now, std::move(record)) != LinkStateDatabase::Insert::kNewer) return;
+  ++counters_.accepted;
+  changed_ = true;
+  unsaved_.insert(origin.value);
+  for (auto& [index, n] : neighbors_) {
+    if (index != from.value) n.flood.insert(origin.value);
+    n.want.erase(origin.value);
+  }
+}
+
+void MapSync::OnCertificate(Time now, AdjacencyIndex, ByteSpan encoded) {
+  absl::StatusOr<Certificate> c = VerifyCertificate(*crypto_, *anchor_, encoded, wall_);
+  if (!c.ok() || !AddCertificate(*c)) {
+    ++counters_.forged;
+    return;
+  }
+  const std::uint32_t id = c->id.Short().value;
+  for (auto& [index, n] : neighbors_) n.ask.erase(id);
+  auto it = waiting_.find(id);
+  if (it == waiting_.end()) return;
+  const Waiting waiting = std::move(it->second);
+  waiting_.erase(it);
+  OnLinkState(now, waiting.from, waiting.encoded);
+}
+
+void MapSync::OnSummary(Time, AdjacencyIndex from, ByteSpan body) {
+  auto it = neighbors_.find(from.value);
+  if (it == neighbors_.end()) return;
+  Neighbor& n = it->second;
+  if (body.empty() || (body.size() - 1) % kSummaryEntryBytes != 0) {
+    ++counters_.malformed;
+    return;
+  }
+  ByteReader in(body);
+  // First byte: is this part the whole summary? Only then can absence be told.
+  const bool whole = in.U8() == 1;
+  std::set<std::uint32_t> listed;
+  while (in.remaining() > 0) {
+    const ShortId origin(in.U32());
+    const LinkStateVersion version{Epoch(in.U32()), in.U32()};
+    listed.insert(origin.value);
+    const LinkStateRecord* mine = database_.Find(origin);
+    if (database_.Wants(origin, version) && origin != identity_->certificate.id.Short()) {
+      n.want.insert(origin.value);
+    } else if (mine != nullptr && version < mine->version) {
+      n.flood.insert(origin.value);
+    }
+  }
+  if (!whole) return;
+  for (const auto& [id, record] : database_.records()) {
+    if (listed.count(id) == 0) n.flood.insert(id);
+  }
+}
+
+void MapSync::OnRequest(Time, AdjacencyIndex from, ByteSpan body) {
+  auto it = neighbors_.find(from.value);
+  if (it == neighbors_.end()) return;
+  if (body.size() % kRequestEntryBytes != 0) {
+    ++counters_.malformed;
+    return;
+  }
+  ByteReader in(body);
+  while (in.remaining() > 0) {
+    const std::uint8_t what = in.U8();
+    const std::uint32_t id = in.U32();
+    if (what == kWantCertificate && certificates_.count(id) > 0) it->second.certificates.insert(id);
+    if (what == kWantLinkState && database_.Find(ShortId(id)) != nullptr) it->second.flood.insert(id);
+  }
+}
+
+void MapSync::OnFrameLost(AdjacencyIndex to, const std::vector<ShortId>& origins) {
+  auto it = neighbors_.find(to.value);
+  if (it == neighbors_.end()) return;
+  if (origins.empty()) {  // a summary, request or certificate: let the exchange start over
+    it->second.summary = true;
+    for (auto& [id, asked] : it->second.ask) asked = Time::min();
+  }
+  for (ShortId o : origins) it->second.flood.insert(o.value);
+}
+
+void MapSync::Advertise(Time now, std::vector<AdvertisedAdjacency> adjacencies,
+                        std::vector<std::string> addresses) {
+  LinkStateRecord record;
+  record.origin = identity_->certificate.id;
+  record.version = {epoch_, ++sequence_};
+  record.adjacencies = std::move(adjacencies);
+  record.addresses = std::move(addresses);
+  SignLinkState(*crypto_, identity_->signing_key, &record);
+  const std::uint32_t self = record.origin.Short().value;
+  database_.Put(now, std::move(record));
+  changed_ = true;
+  for (auto& [index, n] : neighbors_) n.flood.insert(self);
+}
+
+void MapSync::Append(Neighbor* n, ControlFrame* frame, ChunkType type, ByteSpan body,
+                     std::vector<ControlFrame>* out) {
+  const std::size_t need = 3 + body.size();
+  if (frame->content.size() + need > n->content_bytes_max && !frame->content.empty()) {
+    out->push_back(*frame);
+    frame->content.clear();
+    frame->origins.clear();
+  }
+  const std::size_t at = frame->content.size();
+  frame->content.resize(at + need);
+  ByteWriter w(MutableByteSpan(frame->content.data() + at, need));
+  WriteBlob(type, body, &w);
+}
+
+std::vector<ControlFrame> MapSync::TakeFrames(Time now) {
+  std::vector<ControlFrame> out;
+  for (auto& [index, n] : neighbors_) {
+    if (n.flood.empty() && n.certificates.empty() && n.want.empty() && n.ask.empty() && !n.summary) {
+      continue;
+    }
+    ControlFrame frame;
+    frame.to = AdjacencyIndex(index);
+    if (n.summary) {
+      n.summary = false;
+      n.last_summary = now;
+      const std::size_t per_chunk = std::max<std::size_t>(
+          1, (std::min<std::size_t>(n.content_bytes_max, 60'000) - 4) / kSummaryEntryBytes);
+      const bool whole = database_.records().size() <= per_chunk;
+      auto it = database_.records().begin();
+      do {
+        Bytes body(1 + std::min<std::size_t>(per_chunk, database_.records().size()) * kSummaryEntryBytes);
+        ByteWriter w(body);
+        w.U8(whole ? 1 : 0);
+        for (std::size_t i = 0; i < per_chunk && it != database_.records().end(); ++i, ++it) {
+          w.U32(it->first);
+          w.U32(it->second.version.epoch.value);
+          w.U32(it->second.version.sequence);
+        }
+        Append(&n, &frame, ChunkType::kSummary, w.written(), &out);
+      } while (it != database_.records().end());
+    }
+    Bytes request;
+    auto ask = [&](std::uint8_t what, std::uint32_t id) {
+      if (request.size() + kRequestEntryBytes + 3 > n.content_bytes_max) return;
+      const std::size_t at = request.size();
+      request.resize(at + kRequestEntryBytes);
+      ByteWriter w(MutableByteSpan(request.data() + at, kRequestEntryBytes));
+      w.U8(what);
+      w.U32(id);
+    };
+    for (std::uint32_t id : n.want) ask(kWantLinkState, id);
+    n.want.clear();
+    for (auto& [id, asked] : n.ask) {
+      if (asked != Time::min() && now - asked < kRequestGap) continue;
+      asked = now;
+      ask(kWantCertificate, id);
+    }
+    while (n.ask.size() > kWaitingMax) n.ask.erase(n.ask.begin());
+    if (!request.empty()) Append(&n, &frame, ChunkType::kRequest, request, &out);
+    for (std::uint32_t id : n.certificates) {
+      Append(&n, &frame, ChunkType::kCertificate, certificates_[id].encoded, &out);
+    }
+    n.certificates.clear();
+    for (std::uint32_t id : n.flood) {
+      const LinkStateRecord* record = database_.Find(ShortId(id));
+      if (record == nullptr || record->encoded.size() + 3 > n.content_bytes_max) continue;
+      Append(&n, &frame, ChunkType::kLinkState, record->encoded, &out);
+      frame.origins.push_back(ShortId(id));
+    }
+    n.flood.clear();
+    if (!frame.content.empty()) out.push_back(std::move(frame));
+  }
+  return out;
+}
+
+std::vector<StoreWrite> MapSync::TakeWrites() {
+  std::vector<StoreWrite> out;
+  for (std::uint32_t id : unsaved_certificates_) {
+    out.push_back({HexKey("map/certificate/", id), AsString(certificates_[id].encoded)});
+  }
+  for (std::uint32_t id : unsaved_) {
+    const LinkStateRecord* r = database_.Find(ShortId(id));
+    out.push_back({HexKey("map/link-state/", id),
+                   r == nullptr ? std::nullopt : std::optional<std::string>(AsString(r->encoded))});
+  }
+  unsaved_.clear();
+  unsaved_certificates_.clear();
+  return out;
+}
+
+}  // namespace selvage

@@ -1,0 +1,132 @@
+// Keeps this node's map equal to its neighbours': verifies, stores, floods and repairs.
+//
+// Three ways news travels. Flooding: a newer advertisement goes to every other neighbour at once,
+// several to a frame; frames that carry advertisements are acknowledged by the link like data, and a
+// lost one puts its origins back on the list. Summaries: a new neighbour is told which versions are
+// here and asks for what it lacks. Digest: every hello carries a hash over all versions; while two
+// neighbours disagree they exchange summaries, at most one per kSummaryGap. Nothing is refreshed by
+// the clock, so a quiet network stays quiet.
+//
+// Certificates travel on request: an advertisement of an origin without a certificate here waits
+// (bounded) while the neighbour that sent it is asked. Only certificates signed by the network and
+// advertisements signed by their origin enter.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agents/membership/certificate.h"
+#include "agents/membership/certificate_book.h"
+#include "core/crypto.h"
+#include "core/frame.h"
+#include "core/store.h"
+#include "core/time.h"
+#include "routing/link_state_database.h"
+
+namespace selvage {
+
+// One control frame's worth of chunks for a neighbour.
+struct ControlFrame {
+  AdjacencyIndex to;
+  Bytes content;
+  std::vector<ShortId> origins;  // whose advertisements it carries
+};
+
+class MapSync : public CertificateBook {
+ public:
+  static constexpr std::size_t kWaitingMax = 256;       // advertisements without a certificate
+  static constexpr std::size_t kCertificatesMax = 8192;
+  static constexpr Duration kSummaryGap = 1s;
+  static constexpr Duration kRequestGap = 200ms;        // per certificate asked for
+
+  MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch);
+
+  void SetWall(WallSeconds wall) { wall_ = wall; }
+  // Warm start from what was persisted; everything is verified again.
+  void Load(Time now, Store& store);
+
+  // ---- neighbours. A neighbour that may be flooded to; mtu in bytes of content.
+  void OnNeighborUp(Time now, AdjacencyIndex index, std::size_t content_bytes_max);
+  void OnNeighborGone(AdjacencyIndex index);
+  void OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest);
+  // A verified certificate learned from a handshake. False: its short id belongs to somebody else.
+  bool AddCertificate(const Certificate& certificate);
+
+  // ---- chunks from a neighbour
+  void OnLinkState(Time now, AdjacencyIndex from, ByteSpan encoded);
+  void OnCertificate(Time now, AdjacencyIndex from, ByteSpan encoded);
+  void OnSummary(Time now, AdjacencyIndex from, ByteSpan body);
+  void OnRequest(Time now, AdjacencyIndex from, ByteSpan body);
+  void OnFrameLost(AdjacencyIndex to, const std::vector<ShortId>& origins);
+
+  // ---- own advertisement: replaces it and floods.
+  void Advertise(Time now, std::vector<AdvertisedAdjacency> adjacencies,
+                 std::vector<std::string> addresses);
+
+  // True once after the map changed.
+  bool TakeChanged() { return std::exchange(changed_, false); }
+  // True once after the network was found to know a later advertisement of this node than this node
+  // does: advertise again.
+  bool TakeOutrun() { return std::exchange(outrun_, false); }
+  // Control frames that are ready to leave.
+  std::vector<ControlFrame> TakeFrames(Time now);
+  // What is new since the last call, for the store.
+  std::vector<StoreWrite> TakeWrites();
+
+  const LinkStateDatabase& database() const { return database_; }
+  LinkStateDatabase& database() { return database_; }
+  const Certificate* FindCertificate(ShortId id) const override;
+  std::optional<NodeId> FindByName(const std::string& name) const;
+
+  struct Counters {
+    std::uint64_t accepted = 0;
+    std::uint64_t stale = 0;       // older than or equal to what is here
+    std::uint64_t forged = 0;      // signature or certificate does not hold
+    std::uint64_t malformed = 0;
+    std::uint64_t waiting_dropped = 0;
+  };
+  const Counters& counters() const { return counters_; }
+
+ private:
+  struct Neighbor {
+    std::size_t content_bytes_max = 0;
+    std::set<std::uint32_t> flood;         // short ids whose advertisement is to be sent
+    std::set<std::uint32_t> certificates;  // short ids whose certificate is to be sent
+    std::map<std::uint32_t, Time> ask;     // certificates wanted, and when asked last (min: never)
+    std::set<std::uint32_t> want;          // advertisements to ask for
+    bool summary = false;                  // owed
+    Time last_summary = Time::min();
+  };
+  struct Waiting {
+    Bytes encoded;
+    AdjacencyIndex from;
+  };
+
+  void Accept(Time now, LinkStateRecord record, AdjacencyIndex from);
+  void Append(Neighbor* n, ControlFrame* frame, ChunkType type, ByteSpan body,
+              std::vector<ControlFrame>* out);
+
+  Crypto* crypto_;
+  const Identity* identity_;
+  const TrustAnchor* anchor_;
+  Epoch epoch_;
+  std::uint32_t sequence_ = 0;
+  WallSeconds wall_ = 0;
+  LinkStateDatabase database_;
+  std::map<std::uint32_t, Certificate> certificates_;  // by short id
+  std::map<std::string, NodeId> names_;
+  std::map<std::uint8_t, Neighbor> neighbors_;         // by adjacency index
+  std::map<std::uint32_t, Waiting> waiting_;           // by origin's short id
+  std::set<std::uint32_t> unsaved_;
+  std::set<std::uint32_t> unsaved_certificates_;
+  bool changed_ = false;
+  bool outrun_ = false;
+  Counters counters_;
+};
+
+}  // namespace selvage
