@@ -7,7 +7,7 @@ namespace {
 
 constexpr char kPrefix[] = "outbox/";
 constexpr std::uint8_t kFormat = 1;
-// A guest of the map's: packets of one message that leave in one go.
+// Walks end by the traversal rule (routing/forwarder.h); this bounds them in practice.
 constexpr std::uint8_t kHopLimit = 64;
 
 std::uint64_t FragmentsOf(std::size_t body_bytes) {

@@ -1,0 +1,39 @@
+// One neighbour over one link: session, monitor and what the node says of it.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "agents/membership/certificate.h"
+#include "agents/session/session_cipher.h"
+#include "core/ids.h"
+#include "core/link.h"
+#include "core/time.h"
+#include "routing/link_monitor.h"
+
+namespace selvage {
+
+struct Adjacency {
+  AdjacencyIndex index;         // as numbered by this node
+  AdjacencyIndex remote_index;  // as numbered by the neighbour; 0 until its first hello
+  LinkId link;
+  PeerAddress address;
+  Certificate certificate;
+  Epoch epoch;                  // the neighbour's
+  std::unique_ptr<SessionCipher> cipher;
+  // The session before the last rekey: still opened for a moment, for frames under way.
+  std::unique_ptr<SessionCipher> previous;
+  Time previous_until{};
+  Time keyed_at{};
+  LinkMonitor monitor;
+  LinkState state = LinkState::kUp;  // as last acted upon; the detector may be ahead for a moment
+  Time deadline = kNever;            // cached from the monitor
+  bool slow = false;
+  // As last advertised; changes by little are not worth a flood.
+  EdgeMetric advertised;
+
+  Adjacency(Time now, bool slow_link) : monitor(now, slow_link), slow(slow_link) {}
+  ShortId neighbor() const { return certificate.id.Short(); }
+};
+
+}  // namespace selvage

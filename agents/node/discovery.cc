@@ -1,0 +1,81 @@
+#include "agents/node/discovery.h"
+
+#include <algorithm>
+
+#include "core/wire_types.h"
+
+namespace selvage {
+
+void Discovery::OnLinkUp(Time now, LinkId link, bool broadcast) {
+  if (broadcast) timers_[{link, PeerAddress::Broadcast()}] = {now, kFirst, false};
+  for (auto& [target, timer] : timers_) {
+    if (target.first == link && timer.configured && timer.at != kNever) timer = {now, kFirst, true};
+  }
+}
+
+void Discovery::OnLinkDown(LinkId link) {
+  for (auto it = timers_.begin(); it != timers_.end();) {
+    it = it->first.first == link ? timers_.erase(it) : std::next(it);
+  }
+}
+
+void Discovery::OnConfiguredPeer(Time now, LinkId link, const PeerAddress& peer) {
+  if (peer.IsBroadcast() || timers_.count({link, peer}) > 0) return;
+  timers_[{link, peer}] = {now, kFirst, true};
+}
+
+void Discovery::SetConnected(Time now, LinkId link, const PeerAddress& peer, bool connected) {
+  auto it = timers_.find({link, peer});
+  if (it != timers_.end()) {
+    it->second.at = connected ? kNever : now;
+    it->second.gap = kFirst;
+  }
+  if (connected) return;
+  auto all = timers_.find({link, PeerAddress::Broadcast()});
+  if (all != timers_.end()) all->second = {now, kFirst, false};
+}
+
+void Discovery::Answer(Time now, LinkId link, const PeerAddress& peer) {
+  const Target target{link, peer};
+  auto it = answered_.find(target);
+  if (it != answered_.end() && now - it->second < kAnswerGap) return;
+  if (answered_.size() >= kAnswersMax) answered_.clear();  // forgetting only makes us answer sooner
+  answered_[target] = now;
+  due_.push_back(target);
+}
+
+void Discovery::OnTimeout(Time now) {
+  for (auto& [target, timer] : timers_) {
+    if (now < timer.at) continue;
+    due_.push_back(target);
+    timer.at = now + timer.gap;
+    timer.gap = std::min(timer.gap * 2, timer.configured ? kPeerRetryMax : kSteady);
+  }
+}
+
+Time Discovery::NextDeadline() const {
+  Time at = due_.empty() ? kNever : Time::min();
+  for (const auto& [target, timer] : timers_) at = std::min(at, timer.at);
+  return at;
+}
+
+Bytes Discovery::Encode(const Beacon& b) {
+  Bytes frame(1 + 16 + 4 + 1);
+  ByteWriter w(frame);
+  w.U8(MakeTypeByte(FrameType::kBeacon));
+  w.Put(b.id.bytes);
+  w.U32(b.epoch.value);
+  w.U8(0);
+  return frame;
+}
+
+bool Discovery::Decode(ByteSpan frame, Beacon* out) {
+  ByteReader in(frame);
+  in.U8();
+  out->id.bytes = in.Array<16>();
+  out->epoch = Epoch(in.U32());
+  in.U8();
+  return in.ok() && out->id.Short().value != 0;
+}
+
+}  // namespace selvage

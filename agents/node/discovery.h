@@ -1,0 +1,64 @@
+// When to say "here I am" on a link, and to whom.
+//
+// Beacons are unauthenticated hints: type | node id (16) | epoch (4) | flags (1). They go out often
+// while a link is young and every kSteady afterwards; peers that multicast cannot reach get their own
+// until they are neighbours. A beacon from a stranger is answered by a handshake (lower id) or by a
+// beacon of our own straight back (higher id), at most one per kAnswerGap and peer.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "core/bytes.h"
+#include "core/ids.h"
+#include "core/link.h"
+#include "core/time.h"
+
+namespace selvage {
+
+struct Beacon {
+  NodeId id;
+  Epoch epoch;
+};
+
+class Discovery {
+ public:
+  static constexpr Duration kFirst = 50ms;
+  static constexpr Duration kSteady = 10s;
+  static constexpr Duration kPeerRetryMax = 2s;
+  static constexpr Duration kAnswerGap = 100ms;
+  static constexpr std::size_t kAnswersMax = 256;
+
+  using Target = std::pair<LinkId, PeerAddress>;  // broadcast address: everybody on the link
+
+  void OnLinkUp(Time now, LinkId link, bool broadcast);
+  void OnLinkDown(LinkId link);
+  void OnConfiguredPeer(Time now, LinkId link, const PeerAddress& peer);
+  // Neighbours need no beacon of their own; one that is lost does again.
+  void SetConnected(Time now, LinkId link, const PeerAddress& peer, bool connected);
+  // A stranger spoke and it is for us to answer with a beacon.
+  void Answer(Time now, LinkId link, const PeerAddress& peer);
+
+  void OnTimeout(Time now);
+  Time NextDeadline() const;
+  std::vector<Target> TakeDue() { return std::exchange(due_, {}); }
+
+  static Bytes Encode(const Beacon& b);
+  // False when malformed. `frame` starts with the type byte.
+  static bool Decode(ByteSpan frame, Beacon* out);
+
+ private:
+  struct Timer {
+    Time at = kNever;
+    Duration gap{0};
+    bool configured = false;
+  };
+  std::map<Target, Timer> timers_;
+  std::map<Target, Time> answered_;
+  std::vector<Target> due_;
+};
+
+}  // namespace selvage

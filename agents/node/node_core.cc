@@ -1,0 +1,302 @@
+#include "agents/node/node_core.h"
+
+#include <algorithm>
+
+#include "agents/node/node_impl.h"
+#include "core/wire_types.h"
+
+namespace selvage {
+namespace {
+
+constexpr Duration kHousekeeping = 1s;
+// Woken later than this, the process was held up: frames may sit unread in its sockets, and its
+// neighbours on the same machine were probably held up too.
+constexpr Duration kLate = 3ms;
+constexpr Duration kExcuse = 5ms;
+constexpr std::size_t kSpareMax = 64;
+
+}  // namespace
+
+NodeCore::Impl::Impl(Time now, Init init, Store& store)
+    : identity_(std::move(init.identity)),
+      anchor_(std::move(init.anchor)),
+      epoch_(init.epoch),
+      crypto_(std::move(init.crypto)),
+      random_(init.seed),
+      config_(std::move(init.config)),
+      self_(identity_.certificate.id.Short()),
+      handshakes_(crypto_.get(), &identity_, &anchor_, epoch_),
+      adjacencies_(256),
+      map_(crypto_.get(), &identity_, &anchor_, epoch_),
+      forwarder_(self_),
+      end_to_end_(crypto_.get(), &identity_, &map_),
+      receiver_(&end_to_end_, store),
+      sender_(&end_to_end_, self_, epoch_),
+      advertise_not_before_(now),
+      last_advertised_(now),
+      next_metric_check_(now + kMetricGap),
+      next_save_(now + kSaveGap),
+      next_housekeeping_(now + kHousekeeping) {
+  handshakes_.SetWall(init.wall);
+  map_.SetWall(init.wall);
+  map_.Load(now, store);
+  sender_.Load(now, store);
+  last_session_ = static_cast<std::uint16_t>(random_.U64());
+}
+
+void NodeCore::Impl::Emit(Effect effect) {
+  // Events are the only effects nobody waits for: they give way when the driver does not drain.
+  if (effects_.size() >= kEffectsMax && std::holds_alternative<Event>(effect)) {
+    ++counters_.events_dropped;
+    return;
+  }
+  effects_.push_back(std::move(effect));
+}
+
+void NodeCore::Impl::Tell(Time now, std::string kind, std::string text,
+                          std::map<std::string, std::string> fields) {
+  Event e{++last_event_, now, std::move(kind), std::move(text), std::move(fields)};
+  events_.push_back(e);
+  if (events_.size() > kEventsKept) events_.pop_front();
+  Emit(std::move(e));
+}
+
+std::string NodeCore::Impl::NameOf(ShortId id) const {
+  const Certificate* c = map_.FindCertificate(id);
+  if (c != nullptr) return c->name;
+  Bytes b(4);
+  ByteWriter w(b);
+  w.U32(id.value);
+  return ToHex(b);
+}
+
+void NodeCore::Impl::OnTimeout(Time now) {
+  if (promised_wake_ != kNever && promised_wake_ != Time::min() && now - promised_wake_ > kLate) {
+    for (auto& a : adjacencies_) {
+      if (a != nullptr) a->monitor.detector().Excuse(now + kExcuse);
+    }
+  }
+  discovery_.OnTimeout(now);
+  handshakes_.OnTimeout(now);
+  sender_.OnTimeout(now);
+  for (auto& slot : adjacencies_) {
+    Adjacency* a = slot.get();
+    if (a == nullptr || now < a->deadline) continue;
+    a->monitor.OnTimeout(now);
+    FollowVerdict(now, a);
+    SendWanted(now, a);
+  }
+  if (now >= next_housekeeping_) {
+    next_housekeeping_ = now + kHousekeeping;
+    for (auto& slot : adjacencies_) {
+      Adjacency* a = slot.get();
+      if (a == nullptr) continue;
+      if (a->previous != nullptr && now >= a->previous_until) {
+        sessions_.erase(a->previous->local_session());
+        a->previous.reset();
+      }
+      if (a->state != LinkState::kUp && !a->slow && now - a->monitor.detector().last_heard() > kForgetNeighbor) {
+        Remove(now, a->index, "silent for a minute");
+        continue;
+      }
+      RekeyIfDue(now, a);
+    }
+    map_.database().Expire(now, self_);
+  }
+  if (now >= next_metric_check_) {
+    next_metric_check_ = now + kMetricGap;
+    for (auto& a : adjacencies_) {
+      if (a != nullptr && Usable(*a) && Measure(*a) != a->advertised) advertise_ = true;
+    }
+  }
+  if (now >= next_save_) {
+    next_save_ = now + kSaveGap;
+    SaveMap(now);
+  }
+  Settle(now);
+}
+
+void NodeCore::Impl::SaveMap(Time) {
+  std::vector<StoreWrite> writes = map_.TakeWrites();
+  if (!writes.empty()) Emit(Persist{0, std::move(writes)});
+}
+
+Time NodeCore::Impl::NextDeadline() const {
+  Time at = std::min(discovery_.NextDeadline(), handshakes_.NextDeadline());
+  at = std::min({at, sender_.NextDeadline(), next_housekeeping_, next_metric_check_, next_save_});
+  if (advertise_) at = std::min(at, advertise_not_before_);
+  for (const auto& a : adjacencies_) {
+    if (a != nullptr) at = std::min(at, a->deadline);
+  }
+  promised_wake_ = at;
+  return at;
+}
+
+void NodeCore::Impl::Settle(Time now) {
+  RunHandshakes(now);
+  SendBeacons(now);
+  AdvertiseIfDue(now);
+  if (map_.TakeChanged()) {
+    forwarder_.routes().SetTopology(map_.database().BuildTopology());
+    sender_.OnMapChanged(now);
+  }
+  if (map_.TakeOutrun()) advertise_ = true;
+  for (ControlFrame& f : map_.TakeFrames(now)) {
+    Adjacency* a = FindAdjacency(f.to);
+    if (a != nullptr) SendControl(now, a, f.content, std::move(f.origins), true);
+  }
+  SendPackets(now, sender_.TakePackets());
+  for (Sender::Settled& s : sender_.TakeExpired()) {
+    Emit(Persist{0, {s.write}});
+    Emit(MessageReport{s.number, MessageReport::What::kFailed, s.reason});
+  }
+}
+
+std::uint64_t NodeCore::Impl::Submit(Time now, Message message, std::string* reason) {
+  if (message.payload.size() > kPayloadBytesMax) {
+    *reason = "payload too large: " + std::to_string(message.payload.size()) + " bytes, at most " +
+              std::to_string(kPayloadBytesMax);
+    return 0;
+  }
+  const Certificate* c = map_.FindCertificate(message.to.Short());
+  if (c == nullptr || c->id != message.to) {
+    *reason = "unknown node";
+    return 0;
+  }
+  if (message.port >= kReceiptPort) {
+    *reason = "port must be below " + std::to_string(kReceiptPort);
+    return 0;
+  }
+  OutgoingMessage out{message.to.Short(), message.traffic_class, PayloadKind::kMessage,
+                      message.port, std::move(message.payload), message.deadline};
+  if (message.to == identity_.certificate.id) {
+    ++counters_.frames_delivered;
+    Emit(Deliver{message.to, message.traffic_class, message.port, std::move(out.body)});
+    Emit(MessageReport{++last_message_, MessageReport::What::kDelivered, ""});
+    return last_message_;
+  }
+  if (WantsReceipt(message.traffic_class)) {
+    StoreWrite write;
+    const std::uint64_t number = sender_.Keep(now, std::move(out), &write);
+    if (number == 0) {
+      *reason = "queue full: " + std::to_string(sender_.size()) + " messages wait for receipts";
+      return 0;
+    }
+    waiting_[++last_token_].message = number;
+    Emit(Persist{last_token_, {std::move(write)}});
+    return number;
+  }
+  std::vector<OutgoingPacket> packets = sender_.SealNow(out);
+  if (packets.empty()) {
+    *reason = "cannot be sealed for its destination";
+    return 0;
+  }
+  SendPackets(now, std::move(packets));
+  return ++last_message_;
+}
+
+void NodeCore::Impl::SendPackets(Time now, std::vector<OutgoingPacket> packets) {
+  for (OutgoingPacket& p : packets) {
+    ++counters_.frames_originated;
+    Forward(now, p.header, p.payload, AdjacencyIndex(0));
+  }
+}
+
+void NodeCore::Impl::Persisted(Time now, std::uint64_t token) {
+  auto it = waiting_.find(token);
+  if (it == waiting_.end()) return;
+  WaitingPersist w = std::move(it->second);
+  waiting_.erase(it);
+  if (w.receipt) {
+    OutgoingMessage receipt;
+    receipt.to = w.received.origin;
+    receipt.traffic_class = w.received.traffic_class;
+    receipt.kind = PayloadKind::kReceipt;
+    receipt.body = Sender::ReceiptBody(w.received.epoch, w.received.first);
+    SendPackets(now, sender_.SealNow(receipt));
+    return;
+  }
+  Emit(MessageReport{w.message, MessageReport::What::kAccepted, ""});
+  sender_.OnDurable(now, w.message);
+  sender_.OnTimeout(now);
+}
+
+// ---- NodeCore
+
+NodeCore::NodeCore(Time now, Init init, Store& store)
+    : impl_(std::make_unique<Impl>(now, std::move(init), store)) {
+  impl_->Settle(now);
+}
+NodeCore::~NodeCore() = default;
+
+void NodeCore::OnLinkUp(Time now, LinkId link, const LinkInfo& info) {
+  impl_->LinkUp(now, link, info);
+  impl_->Settle(now);
+}
+
+void NodeCore::OnLinkDown(Time now, LinkId link) {
+  impl_->LinkDown(now, link);
+  impl_->Settle(now);
+}
+
+void NodeCore::OnConfiguredPeer(Time now, LinkId link, const PeerAddress& peer) {
+  impl_->discovery_.OnConfiguredPeer(now, link, peer);
+}
+
+void NodeCore::OnFrame(Time now, LinkId link, const PeerAddress& from, MutableByteSpan frame) {
+  ++impl_->counters_.frames_received;
+  auto it = impl_->links_.find(link);
+  if (it == impl_->links_.end() || it->second.silenced || frame.size() == 0) return;
+  const auto type = ParseTypeByte(frame.data()[0]);
+  if (!type) {
+    ++impl_->counters_.other_version;
+    return;
+  }
+  switch (*type) {
+    case FrameType::kSealed:
+    case FrameType::kSealedSlow:
+      impl_->OnSealed(now, link, from, frame);
+      break;
+    case FrameType::kBeacon:
+      impl_->OnBeacon(now, link, from, frame);
+      break;
+    default:
+      impl_->handshakes_.OnFrame(now, link, from, frame, impl_->NewSessionId(),
+                                 it->second.info.slow);
+  }
+  impl_->Settle(now);
+}
+
+void NodeCore::OnPersisted(Time now, std::uint64_t token) {
+  impl_->Persisted(now, token);
+  impl_->Settle(now);
+}
+
+void NodeCore::OnWallClock(Time, WallSeconds wall) {
+  impl_->handshakes_.SetWall(wall);
+  impl_->map_.SetWall(wall);
+}
+
+void NodeCore::OnTimeout(Time now) { impl_->OnTimeout(now); }
+Time NodeCore::NextDeadline() const { return impl_->NextDeadline(); }
+
+std::uint64_t NodeCore::Submit(Time now, Message message, std::string* reason) {
+  const std::uint64_t number = impl_->Submit(now, std::move(message), reason);
+  impl_->Settle(now);
+  return number;
+}
+
+std::optional<Effect> NodeCore::PollEffect() {
+  if (impl_->effects_.empty()) return std::nullopt;
+  std::optional<Effect> effect(std::move(impl_->effects_.front()));
+  impl_->effects_.pop_front();
+  return effect;
+}
+
+void NodeCore::Recycle(Bytes frame) {
+  if (frame.capacity() > 0 && impl_->spare_.size() < kSpareMax) {
+    impl_->spare_.push_back(std::move(frame));
+  }
+}
+
+}  // namespace selvage

@@ -1,0 +1,190 @@
+// The inside of NodeCore: state and the functions its source files share. Not a public header.
+//
+//   node_core.cc       construction, events in, effects out
+//   node_neighbors.cc  discovery, handshakes, sessions, adjacency states
+//   node_traffic.cc    frames in both directions, forwarding, resending, delivery
+//   node_questions.cc  what people and programs ask
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "agents/delivery/receiver.h"
+#include "agents/delivery/sender.h"
+#include "agents/node/adjacency.h"
+#include "agents/node/discovery.h"
+#include "agents/node/map_sync.h"
+#include "agents/node/node_core.h"
+#include "agents/node/route_watch.h"
+#include "agents/session/handshake.h"
+#include "core/random.h"
+#include "routing/forwarder.h"
+
+namespace selvage {
+
+// Everything NodeCore counts. Names as people see them are in node_questions.cc.
+struct NodeCounters {
+  std::uint64_t frames_received = 0;
+  std::uint64_t frames_forwarded = 0;
+  std::uint64_t frames_originated = 0;
+  std::uint64_t frames_delivered = 0;
+  std::uint64_t frames_dropped = 0;
+  std::uint64_t dropped_hop_limit = 0;
+  std::uint64_t dropped_exhausted = 0;
+  std::uint64_t dropped_no_neighbor = 0;
+  std::uint64_t dropped_mtu = 0;
+  std::uint64_t dropped_lab = 0;
+  std::uint64_t dropped_resend_limit = 0;
+  std::uint64_t dropped_unknown_origin = 0;
+  std::uint64_t walk_duplicates = 0;
+  std::uint64_t resent_same_link = 0;
+  std::uint64_t resent_alternate = 0;
+  std::uint64_t control_frames_sent = 0;
+  std::uint64_t control_bytes_sent = 0;
+  std::uint64_t data_frames_sent = 0;
+  std::uint64_t data_bytes_sent = 0;
+  std::uint64_t reroutes = 0;
+  std::uint64_t suspicions = 0;
+  std::uint64_t forged = 0;
+  std::uint64_t replayed = 0;
+  std::uint64_t malformed = 0;
+  std::uint64_t unknown_session = 0;
+  std::uint64_t other_version = 0;
+  std::uint64_t short_id_conflicts = 0;
+  std::uint64_t rekeys = 0;
+  std::uint64_t events_dropped = 0;
+};
+
+struct NodeCore::Impl {
+  static constexpr std::size_t kAdjacenciesMax = 255;
+  static constexpr std::size_t kEventsKept = 1024;
+  static constexpr std::size_t kEffectsMax = 16384;
+  static constexpr Duration kRekeyAfter = 120s;
+  static constexpr std::uint64_t kRekeyFrames = std::uint64_t{1} << 30;
+  static constexpr Duration kPreviousSession = 3s;
+  // A neighbour that has been gone this long is forgotten; discovery finds it again.
+  static constexpr Duration kForgetNeighbor = 60s;
+  static constexpr Duration kAdvertiseGap = 20ms;   // topology changes of one moment in one flood
+  static constexpr Duration kMetricGap = 5s;        // quality alone is never urgent
+  static constexpr Duration kSaveGap = 5s;          // twin to disk
+
+  struct LinkEntry {
+    LinkInfo info;
+    bool up = false;
+    bool silenced = false;  // laboratory
+    Time changed{};
+  };
+
+  Impl(Time now, Init init, Store& store);
+
+  // ---- node_core.cc
+  void Emit(Effect effect);
+  void Tell(Time now, std::string kind, std::string text, std::map<std::string, std::string> fields);
+  std::string NameOf(ShortId id) const;
+  void OnTimeout(Time now);
+  Time NextDeadline() const;
+  // After every event: act on what the parts want now.
+  void Settle(Time now);
+  std::uint64_t Submit(Time now, Message message, std::string* reason);
+  void Persisted(Time now, std::uint64_t token);
+  void SaveMap(Time now);
+
+  // ---- node_neighbors.cc
+  void LinkUp(Time now, LinkId link, const LinkInfo& info);
+  void LinkDown(Time now, LinkId link);
+  void OnBeacon(Time now, LinkId link, const PeerAddress& from, ByteSpan frame);
+  void RunHandshakes(Time now);
+  void SendBeacons(Time now);
+  void OnEstablished(Time now, Established e);
+  Adjacency* FindAdjacency(LinkId link, const PeerAddress& peer);
+  Adjacency* FindAdjacency(AdjacencyIndex index) { return adjacencies_[index.value].get(); }
+  void Remove(Time now, AdjacencyIndex index, const std::string& why);
+  std::uint16_t NewSessionId();
+  // Compares the detector's verdict with what was acted upon and acts.
+  void FollowVerdict(Time now, Adjacency* a);
+  void Refresh(Adjacency* a) { a->deadline = a->monitor.NextDeadline(); }
+  bool Usable(const Adjacency& a) const;
+  void AdvertiseIfDue(Time now);
+  EdgeMetric Measure(const Adjacency& a) const;
+  void RekeyIfDue(Time now, Adjacency* a);
+
+  // ---- node_traffic.cc
+  void OnSealed(Time now, LinkId link, const PeerAddress& from, MutableByteSpan frame);
+  void OnContent(Time now, Adjacency* a, std::uint64_t counter, ByteSpan content);
+  void OnLost(Time now, Adjacency* a, std::vector<HeldFrame> lost);
+  void OnData(Time now, Adjacency* a, ByteSpan body);
+  // Decides and sends one packet. `in`: 0 when it begins here.
+  void Forward(Time now, DataHeader header, ByteSpan payload, AdjacencyIndex in);
+  void DeliverHere(Time now, const DataHeader& header, ByteSpan payload);
+  void Transmit(Time now, Adjacency* a, const DataHeader& header, ByteSpan payload,
+                AdjacencyIndex in, std::uint8_t attempts);
+  void SendControl(Time now, Adjacency* a, ByteSpan chunks, std::vector<ShortId> origins,
+                   bool eliciting);
+  void SendWanted(Time now, Adjacency* a);
+  // What everything held for `a` does now that `a` is not to be used.
+  void ResendElsewhere(Time now, Adjacency* a, std::vector<HeldFrame> frames);
+  void SendPackets(Time now, std::vector<OutgoingPacket> packets);
+  void CountDrop(std::uint64_t* reason) {
+    ++*reason;
+    ++counters_.frames_dropped;
+  }
+  void NoteRoute(Time now, const DataHeader& header, AdjacencyIndex out);
+  Bytes TakeBuffer(std::size_t size);
+  void EmitFrame(Adjacency* a, Bytes frame, bool data);
+
+  // ---- members
+  Identity identity_;
+  TrustAnchor anchor_;
+  Epoch epoch_;
+  std::shared_ptr<Crypto> crypto_;
+  Random random_;
+  NodeConfig config_;
+  ShortId self_;
+
+  std::map<LinkId, LinkEntry> links_;
+  Discovery discovery_;
+  Handshakes handshakes_;
+  std::vector<std::unique_ptr<Adjacency>> adjacencies_;       // by index, 256
+  absl::flat_hash_map<std::uint16_t, AdjacencyIndex> sessions_;  // local session id -> adjacency
+  std::uint16_t last_session_ = 0;
+  std::uint8_t last_index_ = 0;
+
+  MapSync map_;
+  Forwarder forwarder_;
+  EndToEndCipher end_to_end_;
+  Receiver receiver_;
+  Sender sender_;
+  RouteWatch watch_;
+
+  bool advertise_ = true;          // own links changed
+  Time advertise_not_before_{};
+  Time last_advertised_{};
+  Time next_metric_check_{};
+  Time next_save_{};
+  Time next_housekeeping_{};
+  mutable Time promised_wake_ = kNever;  // what NextDeadline said: measures how late we are woken
+
+  struct WaitingPersist {
+    std::uint64_t message = 0;      // outbox: number of the message
+    bool receipt = false;           // receiver: send this receipt
+    ReceivedMessage received;
+  };
+  std::map<std::uint64_t, WaitingPersist> waiting_;
+  std::uint64_t last_token_ = 0;
+  std::uint64_t last_message_ = 0;  // best effort messages
+
+  double lab_drop_share_ = 0;
+  std::optional<TrafficClass> lab_drop_class_;
+
+  std::deque<Effect> effects_;
+  std::deque<Event> events_;
+  std::uint64_t last_event_ = 0;
+  std::vector<Bytes> spare_;
+  NodeCounters counters_;
+};
+
+}  // namespace selvage

@@ -1,0 +1,287 @@
+// NodeCore: links, discovery, handshakes, sessions and what becomes of neighbours.
+#include <algorithm>
+
+#include "agents/node/node_impl.h"
+
+namespace selvage {
+namespace {
+
+// A change of quality this large is told to the network (and no smaller one: noise is not news).
+constexpr std::uint32_t kLossStepPermille = 30;
+
+std::string Address(const PeerAddress& a) { return ToHex(a.Span()); }
+
+}  // namespace
+
+void NodeCore::Impl::LinkUp(Time now, LinkId link, const LinkInfo& info) {
+  LinkEntry& entry = links_[link];
+  const bool was_up = entry.up;
+  entry.info = info;
+  entry.up = true;
+  entry.changed = now;
+  discovery_.OnLinkUp(now, link, info.broadcast);
+  if (!was_up) {
+    Tell(now, "link-up", "link " + info.name + " is up", {{"link", info.name}});
+    for (auto& a : adjacencies_) {
+      if (a == nullptr || a->link != link) continue;
+      a->monitor.detector().OnCarrierBack(now);
+      Refresh(a.get());
+      SendWanted(now, a.get());
+    }
+  }
+  for (auto& a : adjacencies_) {
+    if (a != nullptr && a->link == link && Usable(*a)) {
+      map_.OnNeighborUp(now, a->index, info.mtu_bytes - a->cipher->overhead_bytes());
+    }
+  }
+}
+
+void NodeCore::Impl::LinkDown(Time now, LinkId link) {
+  auto it = links_.find(link);
+  if (it == links_.end() || !it->second.up) return;
+  it->second.up = false;
+  it->second.changed = now;
+  discovery_.OnLinkDown(link);
+  handshakes_.OnLinkDown(link);
+  Tell(now, "link-down", "link " + it->second.info.name + " is down", {{"link", it->second.info.name}});
+  for (auto& a : adjacencies_) {
+    if (a == nullptr || a->link != link) continue;
+    a->monitor.detector().OnCarrierLost(now);
+    FollowVerdict(now, a.get());
+    Refresh(a.get());
+  }
+}
+
+void NodeCore::Impl::OnBeacon(Time now, LinkId link, const PeerAddress& from, ByteSpan frame) {
+  Beacon beacon;
+  if (!Discovery::Decode(frame, &beacon)) {
+    ++counters_.malformed;
+    return;
+  }
+  const NodeId& own = identity_.certificate.id;
+  if (beacon.id == own) return;
+  for (const auto& a : adjacencies_) {
+    if (a == nullptr || a->link != link || a->certificate.id != beacon.id) continue;
+    // Known, and it did not restart: nothing to do. Anybody can say that it did, so the session in
+    // use stays until a new one has proved itself.
+    if (a->epoch == beacon.epoch && a->state == LinkState::kUp) return;
+    if (a->epoch == beacon.epoch && now - a->monitor.detector().last_heard() < 2s) return;
+  }
+  if (own < beacon.id) {
+    auto it = links_.find(link);
+    if (it == links_.end() || !it->second.up) return;
+    handshakes_.Initiate(now, link, from, NewSessionId(), it->second.info.slow);
+  } else {
+    discovery_.Answer(now, link, from);
+  }
+}
+
+void NodeCore::Impl::SendBeacons(Time) {
+  std::vector<Discovery::Target> due = discovery_.TakeDue();
+  if (due.empty()) return;
+  const Bytes beacon = Discovery::Encode({identity_.certificate.id, epoch_});
+  for (const auto& [link, to] : due) {
+    auto it = links_.find(link);
+    if (it == links_.end() || !it->second.up || it->second.silenced) continue;
+    counters_.control_bytes_sent += beacon.size();
+    ++counters_.control_frames_sent;
+    Emit(SendFrame{link, to, beacon});
+  }
+}
+
+void NodeCore::Impl::RunHandshakes(Time now) {
+  for (Handshakes::Outgoing& o : handshakes_.TakeOutgoing()) {
+    auto it = links_.find(o.link);
+    if (it == links_.end() || !it->second.up || it->second.silenced) continue;
+    counters_.control_bytes_sent += o.frame.size();
+    ++counters_.control_frames_sent;
+    Emit(SendFrame{o.link, o.to, std::move(o.frame)});
+  }
+  for (Established& e : handshakes_.TakeEstablished()) OnEstablished(now, std::move(e));
+  for (Handshakes::Refusal& r : handshakes_.TakeRefusals()) {
+    Tell(now, "certificate-refused", "a peer on link " + links_[r.link].info.name + " was refused: " + r.reason,
+         {{"link", links_[r.link].info.name}, {"peer", Address(r.peer)}, {"reason", r.reason}});
+  }
+}
+
+std::uint16_t NodeCore::Impl::NewSessionId() {
+  do {
+    ++last_session_;
+  } while (last_session_ == 0 || sessions_.contains(last_session_));
+  return last_session_;
+}
+
+Adjacency* NodeCore::Impl::FindAdjacency(LinkId link, const PeerAddress& peer) {
+  for (auto& a : adjacencies_) {
+    if (a != nullptr && a->link == link && a->address == peer) return a.get();
+  }
+  return nullptr;
+}
+
+void NodeCore::Impl::OnEstablished(Time now, Established e) {
+  const NodeId& id = e.certificate.id;
+  auto link = links_.find(e.link);
+  if (id == identity_.certificate.id || link == links_.end() || !link->second.up) return;
+  if (!map_.AddCertificate(e.certificate)) {
+    ++counters_.short_id_conflicts;
+    Tell(now, "certificate-refused", e.certificate.name + " has the short id of another member",
+         {{"neighbor", e.certificate.name}, {"reason", "short id conflict"}});
+    return;
+  }
+  Adjacency* a = nullptr;
+  for (auto& slot : adjacencies_) {
+    if (slot != nullptr && slot->link == e.link && slot->certificate.id == id) a = slot.get();
+  }
+  const bool restarted = a != nullptr && a->epoch != e.epoch;
+  if (a != nullptr && a->epoch != e.epoch && e.epoch < a->epoch) return;  // an earlier life
+  if (restarted) {
+    Remove(now, a->index, "restarted");
+    a = nullptr;
+  }
+  std::uint64_t first_counter = 1;
+  if (a == nullptr) {
+    for (std::size_t i = 0; i < kAdjacenciesMax; ++i) {
+      last_index_ = last_index_ == 255 ? 1 : static_cast<std::uint8_t>(last_index_ + 1);
+      if (adjacencies_[last_index_] == nullptr) break;
+    }
+    if (adjacencies_[last_index_] != nullptr) {
+      Tell(now, "neighbor-refused", "no room for another neighbour: 255 adjacencies", {});
+      return;
+    }
+    adjacencies_[last_index_] = std::make_unique<Adjacency>(now, link->second.info.slow);
+    a = adjacencies_[last_index_].get();
+    a->index = AdjacencyIndex(last_index_);
+    a->link = e.link;
+    a->epoch = e.epoch;
+  } else {
+    // Rekey: sequence numbers go on, so that what is in flight keeps its meaning.
+    ++counters_.rekeys;
+    first_counter = a->cipher->next_counter();
+    if (a->previous != nullptr) sessions_.erase(a->previous->local_session());
+    a->previous = std::move(a->cipher);
+    a->previous_until = now + kPreviousSession;
+  }
+  const bool fresh = a->previous == nullptr;
+  a->address = e.peer;
+  a->certificate = std::move(e.certificate);
+  a->cipher = std::make_unique<SessionCipher>(crypto_.get(), e.keys, e.local_session,
+                                              e.remote_session, a->slow, first_counter);
+  a->keyed_at = now;
+  sessions_[e.local_session] = a->index;
+  discovery_.SetConnected(now, a->link, a->address, true);
+  if (fresh) forwarder_.SetAdjacency(a->index, a->neighbor(), false);  // until its first hello
+  SendWanted(now, a);
+  if (fresh) a->monitor.AskHello();
+  SendWanted(now, a);
+  Refresh(a);
+}
+
+void NodeCore::Impl::Remove(Time now, AdjacencyIndex index, const std::string& why) {
+  Adjacency* a = FindAdjacency(index);
+  if (a == nullptr) return;
+  const std::string link = links_[a->link].info.name;
+  Tell(now, "neighbor-removed", a->certificate.name + " on " + link + ": " + why,
+       {{"neighbor", a->certificate.name}, {"link", link}, {"evidence", why}});
+  std::vector<HeldFrame> held = a->monitor.held().TakeAll();
+  forwarder_.SetAdjacency(index, a->neighbor(), false);
+  ResendElsewhere(now, a, std::move(held));
+  sessions_.erase(a->cipher->local_session());
+  if (a->previous != nullptr) sessions_.erase(a->previous->local_session());
+  discovery_.SetConnected(now, a->link, a->address, false);
+  map_.OnNeighborGone(index);
+  forwarder_.RemoveAdjacency(index);
+  advertise_ = true;
+  adjacencies_[index.value].reset();
+}
+
+bool NodeCore::Impl::Usable(const Adjacency& a) const {
+  if (a.remote_index.value == 0) return false;
+  return !config_.healing || a.state == LinkState::kUp;
+}
+
+void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
+  const LinkState verdict = a->monitor.detector().state();
+  if (verdict == a->state) return;
+  const LinkState before = a->state;
+  a->state = verdict;
+  const std::string link = links_[a->link].info.name;
+  const std::string& evidence = a->monitor.detector().evidence();
+  if (before == LinkState::kUp) ++counters_.suspicions;
+  Tell(now, "neighbor-" + std::string(ToString(verdict)),
+       a->certificate.name + " on " + link + " is " + std::string(ToString(verdict)) + ": " + evidence,
+       {{"neighbor", a->certificate.name},
+        {"link", link},
+        {"state", std::string(ToString(verdict))},
+        {"was", std::string(ToString(before))},
+        {"evidence", evidence}});
+  const bool usable = Usable(*a);
+  forwarder_.SetAdjacency(a->index, a->neighbor(), usable);
+  if (verdict == LinkState::kUp) {
+    a->monitor.held().TakeAll();  // probes of the outage: answered or not, they no longer matter
+    a->monitor.ForgetOutstanding();
+    auto entry = links_.find(a->link);
+    map_.OnNeighborUp(now, a->index, entry->second.info.mtu_bytes - a->cipher->overhead_bytes());
+  } else if (usable) {
+    // Healing is off: the verdict is shown, nothing acts on it.
+    a->monitor.held().TakeAll();
+    a->monitor.ForgetOutstanding();
+  } else if (before == LinkState::kUp) {
+    map_.OnNeighborGone(a->index);
+    std::vector<HeldFrame> held = a->monitor.held().TakeAll();
+    a->monitor.ForgetOutstanding();
+    ResendElsewhere(now, a, std::move(held));
+  }
+  // Suspicion stays here; the map hears of what is certain.
+  if (verdict != LinkState::kSuspect) advertise_ = true;
+}
+
+// What an edge costs others, in steps coarse enough to stay put while nothing is wrong.
+EdgeMetric NodeCore::Impl::Measure(const Adjacency& a) const {
+  const LinkInfo& info = links_.at(a.link).info;
+  EdgeMetric m;
+  m.slow = info.slow;
+  m.rate_kbps = static_cast<std::uint32_t>(std::min<std::uint64_t>(info.rate_bps / 1000, 0xffffffffu));
+  // Latency in powers of two of a millisecond, one step of slack before it moves.
+  const auto half_rtt = static_cast<std::uint64_t>(ToMicros(a.monitor.srtt()) / 2);
+  std::uint32_t step = 0;
+  while (step < 60'000'000 && half_rtt > 2 * std::max<std::uint32_t>(step, 1000)) {
+    step = step == 0 ? 2000 : step * 2;
+  }
+  m.latency_us = step;
+  if (step < a.advertised.latency_us && half_rtt * 2 > a.advertised.latency_us / 2) {
+    m.latency_us = a.advertised.latency_us;
+  }
+  const auto loss = static_cast<std::uint32_t>(a.monitor.loss_ppm() / 1000);
+  const std::uint32_t known = a.advertised.loss_permille;
+  const std::uint32_t change = loss > known ? loss - known : known - loss;
+  m.loss_permille = change >= kLossStepPermille ? loss : known;
+  return m;
+}
+
+void NodeCore::Impl::AdvertiseIfDue(Time now) {
+  if (!advertise_ || now < advertise_not_before_) return;
+  advertise_ = false;
+  advertise_not_before_ = now + kAdvertiseGap;
+  std::vector<AdvertisedAdjacency> list;
+  for (auto& a : adjacencies_) {
+    if (a == nullptr || a->remote_index.value == 0) continue;
+    const bool listed = !config_.healing || a->state == LinkState::kUp || a->state == LinkState::kSuspect;
+    if (!listed) continue;
+    a->advertised = Measure(*a);
+    list.push_back({a->index, a->neighbor(), a->remote_index, a->advertised});
+  }
+  last_advertised_ = now;
+  map_.Advertise(now, std::move(list), config_.addresses);
+}
+
+void NodeCore::Impl::RekeyIfDue(Time now, Adjacency* a) {
+  const bool old = (!a->slow && now - a->keyed_at >= kRekeyAfter) ||
+                   a->cipher->sealed_frames() >= kRekeyFrames;
+  if (!old || a->state != LinkState::kUp) return;
+  // The lower id asks; the other one waits a while longer before it steps in.
+  const bool first = identity_.certificate.id < a->certificate.id;
+  if (!first && now - a->keyed_at < kRekeyAfter + 30s) return;
+  handshakes_.Initiate(now, a->link, a->address, NewSessionId(), a->slow);
+}
+
+}  // namespace selvage

@@ -1,0 +1,345 @@
+// NodeCore: frames in both directions, forwarding, resending, delivery.
+#include <algorithm>
+
+#include "agents/node/node_impl.h"
+
+namespace selvage {
+namespace {
+
+// Given to the same link at most this often; then the alternate has its turn.
+constexpr std::uint8_t kAttemptsPerLink = 2;
+
+}  // namespace
+
+void NodeCore::Impl::OnSealed(Time now, LinkId link, const PeerAddress& from,
+                              MutableByteSpan frame) {
+  const std::optional<std::uint16_t> session = SealedFrameSession(frame);
+  auto it = session ? sessions_.find(*session) : sessions_.end();
+  Adjacency* a = it == sessions_.end() ? nullptr : FindAdjacency(it->second);
+  if (a == nullptr || a->link != link) {
+    ++counters_.unknown_session;
+    return;
+  }
+  SessionCipher* cipher = a->cipher->local_session() == *session ? a->cipher.get() : a->previous.get();
+  if (cipher == nullptr) {
+    ++counters_.unknown_session;
+    return;
+  }
+  std::uint64_t counter = 0;
+  MutableByteSpan content;
+  switch (cipher->Open(frame, &counter, &content)) {
+    case SessionCipher::OpenResult::kOk: break;
+    case SessionCipher::OpenResult::kMalformed: ++counters_.malformed; return;
+    case SessionCipher::OpenResult::kForged: ++counters_.forged; return;
+    case SessionCipher::OpenResult::kReplayed: ++counters_.replayed; return;
+  }
+  if (a->address != from) a->address = from;  // it moved; the seal says that it is still it
+  OnContent(now, a, counter, content);
+}
+
+void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, ByteSpan content) {
+  // First pass: what kind of frame it is; nothing is acted upon if any of it is malformed.
+  bool eliciting = false;
+  bool data = false;
+  ChunkReader scan(content);
+  Chunk chunk;
+  while (scan.Next(&chunk)) {
+    data = data || chunk.type == ChunkType::kData || chunk.type == ChunkType::kDirect;
+    eliciting = eliciting || (chunk.type != ChunkType::kFeedback && chunk.type != ChunkType::kHello) ||
+                (chunk.type == ChunkType::kHello && chunk.hello.wants_reply);
+  }
+  if (!scan.ok()) {
+    ++counters_.malformed;
+    return;
+  }
+  a->monitor.OnFrame(now, counter, eliciting, data);
+  const AdjacencyIndex index = a->index;
+  ChunkReader reader(content);
+  while (reader.Next(&chunk)) {
+    switch (chunk.type) {
+      case ChunkType::kFeedback: {
+        FeedbackOutcome outcome =
+            a->monitor.OnFeedback(now, chunk.feedback, a->cipher->next_counter());
+        FollowVerdict(now, a);
+        if (!outcome.lost.empty()) OnLost(now, a, std::move(outcome.lost));
+        break;
+      }
+      case ChunkType::kHello: {
+        a->monitor.OnHello(now, chunk.hello);
+        if (chunk.hello.index != a->remote_index && chunk.hello.index.value != 0) {
+          const bool first = a->remote_index.value == 0;
+          a->remote_index = chunk.hello.index;
+          advertise_ = true;
+          forwarder_.SetAdjacency(a->index, a->neighbor(), Usable(*a));
+          if (first) {
+            const LinkInfo& info = links_[a->link].info;
+            map_.OnNeighborUp(now, a->index, info.mtu_bytes - a->cipher->overhead_bytes());
+            Tell(now, "neighbor-up", a->certificate.name + " on " + info.name + " is up: session established",
+                 {{"neighbor", a->certificate.name}, {"link", info.name}, {"state", "up"},
+                  {"evidence", "session established"}});
+          }
+        }
+        map_.OnPeerDigest(now, a->index, chunk.hello.map_digest);
+        FollowVerdict(now, a);
+        break;
+      }
+      case ChunkType::kLinkState: map_.OnLinkState(now, index, chunk.body); break;
+      case ChunkType::kCertificate: map_.OnCertificate(now, index, chunk.body); break;
+      case ChunkType::kSummary: map_.OnSummary(now, index, chunk.body); break;
+      case ChunkType::kRequest: map_.OnRequest(now, index, chunk.body); break;
+      case ChunkType::kData: OnData(now, a, chunk.body); break;
+      default: break;  // a later version's: skipped
+    }
+  }
+  SendWanted(now, a);
+}
+
+void NodeCore::Impl::OnData(Time now, Adjacency* a, ByteSpan body) {
+  DataHeader header;
+  ByteSpan payload;
+  if (!ReadDataHeader(body, &header, &payload)) {
+    ++counters_.malformed;
+    return;
+  }
+  if (header.id.origin == self_) return;  // our own packet, back from a walk that failed elsewhere?
+  Forward(now, header, payload, a->index);
+}
+
+void NodeCore::Impl::Forward(Time now, DataHeader header, ByteSpan payload, AdjacencyIndex in) {
+  if (header.destination == self_) {
+    DeliverHere(now, header, payload);
+    return;
+  }
+  if (in.value != 0 && lab_drop_share_ > 0 &&
+      (!lab_drop_class_ || *lab_drop_class_ == header.traffic_class) &&
+      random_.Uniform() < lab_drop_share_) {
+    CountDrop(&counters_.dropped_lab);
+    return;
+  }
+  const ForwardDecision d = forwarder_.Decide(now, &header, in);
+  switch (d.what) {
+    case ForwardDecision::What::kSend: break;
+    case ForwardDecision::What::kDeliver: return;
+    case ForwardDecision::What::kDuplicate: ++counters_.walk_duplicates; return;
+    case ForwardDecision::What::kDrop:
+      CountDrop(d.reason == DropReason::kHopLimit     ? &counters_.dropped_hop_limit
+                : d.reason == DropReason::kNoNeighbor ? &counters_.dropped_no_neighbor
+                                                      : &counters_.dropped_exhausted);
+      return;
+  }
+  Adjacency* a = FindAdjacency(d.out);
+  if (in.value != 0) ++counters_.frames_forwarded;
+  NoteRoute(now, header, d.out);
+  Transmit(now, a, header, payload, in, 1);
+}
+
+void NodeCore::Impl::NoteRoute(Time now, const DataHeader& header, AdjacencyIndex out) {
+  const auto change = watch_.OnForwarded(now, header.destination, header.traffic_class, out);
+  if (!change) return;
+  ++counters_.reroutes;
+  const Adjacency* from = FindAdjacency(change->from);
+  const Adjacency* to = FindAdjacency(change->to);
+  const std::string from_name = from == nullptr ? "a neighbour that is gone" : from->certificate.name;
+  const std::string from_link = from == nullptr ? "" : links_[from->link].info.name;
+  const std::string to_link = links_[to->link].info.name;
+  const std::string why =
+      from == nullptr ? "the neighbour is gone"
+      : from->state != LinkState::kUp
+          ? from_name + " is " + std::string(ToString(from->state)) + ": " + from->monitor.detector().evidence()
+          : "the map offers a better path";
+  Tell(now, "reroute",
+       "traffic to " + NameOf(change->destination) + " moved from " + from_name + " (" + from_link +
+           ") to " + to->certificate.name + " (" + to_link + "): " + why,
+       {{"destination", NameOf(change->destination)},
+        {"class", std::string(ToString(change->traffic_class))},
+        {"from", from_name},
+        {"from_link", from_link},
+        {"to", to->certificate.name},
+        {"to_link", to_link},
+        {"evidence", why}});
+}
+
+void NodeCore::Impl::DeliverHere(Time now, const DataHeader& header, ByteSpan payload) {
+  // The header has the low half of the origin's epoch; the map knows the whole of a recent one.
+  const LinkStateRecord* record = map_.database().Find(header.id.origin);
+  if (record == nullptr) {
+    CountDrop(&counters_.dropped_unknown_origin);
+    return;
+  }
+  const std::uint32_t known = record->version.epoch.value;
+  const auto delta = static_cast<std::int16_t>(header.id.epoch - static_cast<std::uint16_t>(known));
+  const Epoch epoch(known + static_cast<std::uint32_t>(static_cast<std::int32_t>(delta)));
+  std::optional<ReceivedMessage> message = receiver_.OnPacket(now, header, epoch, payload);
+  if (!message) return;
+  if (message->kind == PayloadKind::kReceipt) {
+    Sender::Settled s = sender_.OnReceipt(message->origin, message->body);
+    if (s.number == 0) return;
+    Emit(Persist{0, {std::move(s.write)}});
+    Emit(MessageReport{s.number, MessageReport::What::kDelivered, ""});
+    return;
+  }
+  if (!message->duplicate) {
+    ++counters_.frames_delivered;
+    const Certificate* c = map_.FindCertificate(message->origin);
+    Emit(Deliver{c->id, message->traffic_class, message->port, std::move(message->body)});
+  }
+  if (!message->wants_receipt) return;
+  WaitingPersist& w = waiting_[++last_token_];
+  w.receipt = true;
+  std::vector<StoreWrite> writes = std::move(message->writes);
+  w.received = std::move(*message);
+  // A duplicate's record may still be on its way to the disk: writes are done in order, so an empty
+  // one that is done says that those before it are.
+  Emit(Persist{last_token_, std::move(writes)});
+}
+
+Bytes NodeCore::Impl::TakeBuffer(std::size_t size) {
+  Bytes b;
+  if (!spare_.empty()) {
+    b = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  b.resize(size);
+  return b;
+}
+
+void NodeCore::Impl::EmitFrame(Adjacency* a, Bytes frame, bool data) {
+  const LinkEntry& link = links_[a->link];
+  if (!link.up || link.silenced) return;
+  if (data) {
+    ++counters_.data_frames_sent;
+    counters_.data_bytes_sent += frame.size();
+  } else {
+    ++counters_.control_frames_sent;
+    counters_.control_bytes_sent += frame.size();
+  }
+  Emit(SendFrame{a->link, a->address, std::move(frame)});
+}
+
+void NodeCore::Impl::Transmit(Time now, Adjacency* a, const DataHeader& header, ByteSpan payload,
+                              AdjacencyIndex in, std::uint8_t attempts) {
+  SessionCipher& cipher = *a->cipher;
+  constexpr std::size_t kExtraMax = 32;  // feedback and hello that may ride along
+  const std::size_t room = cipher.header_bytes() + kExtraMax + kDataHeaderBytesMax + payload.size();
+  Bytes frame = TakeBuffer(room + kTagBytes);
+  ByteWriter w(MutableByteSpan(frame.data() + cipher.header_bytes(), room - cipher.header_bytes()));
+  if (a->monitor.received().pending()) {
+    if (auto f = a->monitor.TakeFeedback(now)) WriteFeedback(*f, &w);
+  }
+  if (auto h = a->monitor.TakeHello(now, false, map_.database().Digest())) {
+    h->index = a->index;
+    WriteHello(*h, &w);
+  }
+  WriteDataHeader(header, &w);
+  w.Put(payload);
+  std::uint64_t counter = 0;
+  if (w.size() + cipher.overhead_bytes() > links_[a->link].info.mtu_bytes) {
+    CountDrop(&counters_.dropped_mtu);
+    return;
+  }
+  frame.resize(cipher.Seal(w.written(), frame, &counter));
+  HeldFrame held;
+  held.counter = counter;
+  held.sent = now;
+  held.kind = HeldFrame::Kind::kData;
+  held.header = header;
+  held.payload = a->monitor.held().NewPayload(payload);
+  held.came_in = in;
+  held.attempts = attempts;
+  a->monitor.OnSent(now, std::move(held));
+  Refresh(a);
+  EmitFrame(a, std::move(frame), true);
+}
+
+void NodeCore::Impl::SendControl(Time now, Adjacency* a, ByteSpan chunks,
+                                 std::vector<ShortId> origins, bool eliciting) {
+  SessionCipher& cipher = *a->cipher;
+  constexpr std::size_t kExtraMax = 32;
+  Bytes frame = TakeBuffer(cipher.overhead_bytes() + kExtraMax + chunks.size());
+  ByteWriter w(MutableByteSpan(frame.data() + cipher.header_bytes(), kExtraMax + chunks.size()));
+  const bool room = chunks.size() + cipher.overhead_bytes() + kExtraMax <= links_[a->link].info.mtu_bytes;
+  if (room) {
+    if (auto f = a->monitor.TakeFeedback(now)) WriteFeedback(*f, &w);
+  }
+  w.Put(chunks);
+  std::uint64_t counter = 0;
+  frame.resize(cipher.Seal(w.written(), frame, &counter));
+  std::optional<HeldFrame> held;
+  if (eliciting) {
+    held.emplace();
+    held->counter = counter;
+    held->sent = now;
+    held->kind = HeldFrame::Kind::kControl;
+    held->origins = std::move(origins);
+  }
+  a->monitor.OnSent(now, std::move(held));
+  Refresh(a);
+  EmitFrame(a, std::move(frame), false);
+}
+
+void NodeCore::Impl::SendWanted(Time now, Adjacency* a) {
+  const LinkMonitor::Wanted wanted = a->monitor.TakeWanted(now);
+  if (!wanted.frame) {
+    Refresh(a);
+    return;
+  }
+  SessionCipher& cipher = *a->cipher;
+  constexpr std::size_t kContentMax = 48;
+  Bytes frame = TakeBuffer(cipher.overhead_bytes() + kContentMax);
+  ByteWriter w(MutableByteSpan(frame.data() + cipher.header_bytes(), kContentMax));
+  if (auto f = a->monitor.TakeFeedback(now)) WriteFeedback(*f, &w);
+  if (auto h = a->monitor.TakeHello(now, wanted.hello, map_.database().Digest())) {
+    h->index = a->index;
+    h->wants_reply = wanted.probe;
+    WriteHello(*h, &w);
+  }
+  std::uint64_t counter = 0;
+  frame.resize(cipher.Seal(w.written(), frame, &counter));
+  std::optional<HeldFrame> held;
+  if (wanted.probe) {
+    held.emplace();
+    held->counter = counter;
+    held->sent = now;
+    held->kind = HeldFrame::Kind::kProbe;
+  }
+  a->monitor.OnSent(now, std::move(held));
+  Refresh(a);
+  EmitFrame(a, std::move(frame), false);
+}
+
+void NodeCore::Impl::OnLost(Time now, Adjacency* a, std::vector<HeldFrame> lost) {
+  std::vector<HeldFrame> elsewhere;
+  for (HeldFrame& f : lost) {
+    if (f.kind == HeldFrame::Kind::kControl) {
+      map_.OnFrameLost(a->index, f.origins);
+    } else if (f.kind == HeldFrame::Kind::kData) {
+      if (f.attempts < kAttemptsPerLink && Usable(*a)) {
+        ++counters_.resent_same_link;
+        Transmit(now, a, f.header, f.payload, f.came_in, static_cast<std::uint8_t>(f.attempts + 1));
+        a->monitor.held().Recycle(std::move(f.payload));
+      } else {
+        elsewhere.push_back(std::move(f));
+      }
+    }
+  }
+  if (!elsewhere.empty()) ResendElsewhere(now, a, std::move(elsewhere));
+}
+
+void NodeCore::Impl::ResendElsewhere(Time now, Adjacency* a, std::vector<HeldFrame> frames) {
+  if (!config_.healing) return;
+  for (HeldFrame& f : frames) {
+    if (f.kind != HeldFrame::Kind::kData) continue;
+    if (f.header.walk >= kWalkMax) {
+      CountDrop(&counters_.dropped_resend_limit);
+      continue;
+    }
+    // The first walk may go on beyond the silence: this one must not be taken for it.
+    ++f.header.walk;
+    f.header.carried.Add({self_, a->index});
+    ++counters_.resent_alternate;
+    Forward(now, f.header, f.payload, f.came_in);
+    a->monitor.held().Recycle(std::move(f.payload));
+  }
+}
+
+}  // namespace selvage
