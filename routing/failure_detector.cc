@@ -112,6 +112,14 @@ void FailureDetector::OnCarrierLost(Time now) {
   Enter(now, LinkState::kDown, "the carrier is gone");
 }
 
+void FailureDetector::OnCarrierBack(Time now) {
+  if (state_ == LinkState::kUp) return;
+  confirmed_ = false;
+  next_probe_ = now;
+  probe_gap_ = options_.probe_first;
+  probes_ = 0;
+}
+
 void FailureDetector::Enter(Time now, LinkState state, std::string evidence) {
   const bool was_up = state_ == LinkState::kUp;
   if (was_up && state != LinkState::kUp) {

@@ -64,6 +64,8 @@ class FailureDetector {
   void SetRtt(Duration srtt, Duration rttvar) { srtt_ = srtt; rttvar_ = rttvar; }
   // The carrier itself says the link is gone: no damping on the way out.
   void OnCarrierLost(Time now);
+  // ... and back: what it took away it gives back at once, if the neighbour answers.
+  void OnCarrierBack(Time now);
   // This process was held up: frames may sit unread, so no verdict before `until`.
   void Excuse(Time until) { excused_until_ = until; }
 

@@ -49,6 +49,9 @@ class LinkMonitor {
   // What must leave now without being asked. Each want is reported once.
   Wanted TakeWanted(Time now);
 
+  // After the hold buffer was emptied by its owner.
+  void ForgetOutstanding() { UpdateOutstanding(); }
+
   void OnTimeout(Time now);
   Time NextDeadline() const;
 

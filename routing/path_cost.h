@@ -22,6 +22,7 @@ struct EdgeMetric {
     return a.latency_us == b.latency_us && a.loss_permille == b.loss_permille &&
            a.rate_kbps == b.rate_kbps && a.slow == b.slow;
   }
+  friend bool operator!=(const EdgeMetric& a, const EdgeMetric& b) { return !(a == b); }
 };
 
 using PathCost = std::uint64_t;

@@ -10,6 +10,7 @@
 #include "core/link.h"
 #include "core/time.h"
 #include "routing/link_monitor.h"
+#include "routing/path_cost.h"
 
 namespace selvage {
 

@@ -139,6 +139,7 @@ void NodeCore::Impl::Settle(Time now) {
   if (map_.TakeChanged()) {
     forwarder_.routes().SetTopology(map_.database().BuildTopology());
     sender_.OnMapChanged(now);
+    by_address_.clear();
   }
   if (map_.TakeOutrun()) advertise_ = true;
   for (ControlFrame& f : map_.TakeFrames(now)) {

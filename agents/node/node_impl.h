@@ -180,6 +180,9 @@ struct NodeCore::Impl {
   double lab_drop_share_ = 0;
   std::optional<TrafficClass> lab_drop_class_;
 
+  // Filled by FindByAddress, cleared when the map changes.
+  std::map<std::string, NodeId, std::less<>> by_address_;
+
   std::deque<Effect> effects_;
   std::deque<Event> events_;
   std::uint64_t last_event_ = 0;

@@ -170,10 +170,7 @@ void NodeCore::Impl::OnEstablished(Time now, Established e) {
   sessions_[e.local_session] = a->index;
   discovery_.SetConnected(now, a->link, a->address, true);
   if (fresh) forwarder_.SetAdjacency(a->index, a->neighbor(), false);  // until its first hello
-  SendWanted(now, a);
-  if (fresh) a->monitor.AskHello();
-  SendWanted(now, a);
-  Refresh(a);
+  SendWanted(now, a);  // a fresh adjacency begins with a hello: the neighbour learns our index
 }
 
 void NodeCore::Impl::Remove(Time now, AdjacencyIndex index, const std::string& why) {

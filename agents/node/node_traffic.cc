@@ -101,7 +101,6 @@ void NodeCore::Impl::OnData(Time now, Adjacency* a, ByteSpan body) {
     ++counters_.malformed;
     return;
   }
-  if (header.id.origin == self_) return;  // our own packet, back from a walk that failed elsewhere?
   Forward(now, header, payload, a->index);
 }
 

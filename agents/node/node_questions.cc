@@ -1,0 +1,242 @@
+// NodeCore: what people and programs ask, and laboratory faults. Nothing here changes routing.
+#include <algorithm>
+
+#include "agents/node/node_impl.h"
+
+namespace selvage {
+
+std::string_view ToString(NeighborState s) {
+  switch (s) {
+    case NeighborState::kUp: return "up";
+    case NeighborState::kSuspect: return "suspect";
+    case NeighborState::kOneway: return "oneway";
+    case NeighborState::kDown: return "down";
+    case NeighborState::kQuarantined: return "quarantined";
+  }
+  return "?";
+}
+
+bool NodeCore::LabSilence(LinkId link) {
+  auto it = impl_->links_.find(link);
+  if (!impl_->config_.lab || it == impl_->links_.end()) return false;
+  it->second.silenced = true;
+  return true;
+}
+
+void NodeCore::LabDropForwarded(double share, std::optional<TrafficClass> only) {
+  if (!impl_->config_.lab) return;
+  impl_->lab_drop_share_ = std::clamp(share, 0.0, 1.0);
+  impl_->lab_drop_class_ = only;
+}
+
+void NodeCore::LabOff() {
+  impl_->lab_drop_share_ = 0;
+  impl_->lab_drop_class_.reset();
+  for (auto& [id, link] : impl_->links_) link.silenced = false;
+}
+
+bool NodeCore::lab_active() const {
+  return impl_->lab_drop_share_ > 0 ||
+         std::any_of(impl_->links_.begin(), impl_->links_.end(),
+                     [](const auto& l) { return l.second.silenced; });
+}
+
+const Identity& NodeCore::identity() const { return impl_->identity_; }
+
+std::vector<NeighborInfo> NodeCore::Neighbors(Time now) const {
+  std::vector<NeighborInfo> out;
+  for (const auto& a : impl_->adjacencies_) {
+    if (a == nullptr || a->remote_index.value == 0) continue;
+    const LinkInfo& link = impl_->links_.at(a->link).info;
+    NeighborInfo n;
+    n.id = a->certificate.id;
+    n.name = a->certificate.name;
+    n.link = a->link;
+    n.link_name = link.name;
+    n.transport = link.transport;
+    n.index = a->index;
+    n.rtt_ms = ToMillis(a->monitor.srtt());
+    n.jitter_ms = ToMillis(a->monitor.rttvar());
+    n.loss = static_cast<double>(a->monitor.loss_ppm()) / 1e6;
+    double weight = 1;
+    switch (a->state) {
+      case LinkState::kUp: n.state = NeighborState::kUp; break;
+      case LinkState::kSuspect: n.state = NeighborState::kSuspect; weight = 0.5; break;
+      case LinkState::kOneway: n.state = NeighborState::kOneway; weight = 0; break;
+      case LinkState::kDown: n.state = NeighborState::kDown; weight = 0; break;
+    }
+    n.health = weight * (1 - n.loss);
+    n.in_state = now - a->monitor.detector().since();
+    out.push_back(std::move(n));
+  }
+  return out;
+}
+
+std::vector<LinkStatus> NodeCore::Links() const {
+  std::vector<LinkStatus> out;
+  for (const auto& [id, entry] : impl_->links_) {
+    LinkStatus s;
+    s.id = id;
+    s.info = entry.info;
+    for (const auto& a : impl_->adjacencies_) {
+      if (a != nullptr && a->link == id && a->state == LinkState::kUp) ++s.neighbors;
+    }
+    out.push_back(std::move(s));
+  }
+  return out;
+}
+
+std::vector<RouteInfo> NodeCore::Routes(Time, TrafficClass c) {
+  std::vector<RouteInfo> out;
+  for (const auto& [id, record] : impl_->map_.database().records()) {
+    const ShortId destination(id);
+    if (destination == impl_->self_) continue;
+    RouteInfo r;
+    r.to = record.origin;
+    r.name = impl_->NameOf(destination);
+    r.traffic_class = c;
+    const SpfEntry route = impl_->forwarder_.CurrentRoute(c, destination);
+    if (const Adjacency* a = impl_->FindAdjacency(route.first); a != nullptr) {
+      r.next_hop = a->certificate.name;
+      r.next_link = impl_->links_.at(a->link).info.name;
+      r.cost = route.cost;
+      r.hops = route.hops;
+      const SpfEntry alternate = impl_->forwarder_.AlternateRoute(c, destination, route.first);
+      if (const Adjacency* b = impl_->FindAdjacency(alternate.first); b != nullptr) {
+        r.alternate = b->certificate.name;
+      }
+    }
+    out.push_back(std::move(r));
+  }
+  return out;
+}
+
+std::vector<std::string> NodeCore::Path(Time, const NodeId& to, TrafficClass c) {
+  const Topology& topology = impl_->forwarder_.routes().topology();
+  const SpfEntry route = impl_->forwarder_.CurrentRoute(c, to.Short());
+  int node = topology.Find(to.Short());
+  std::vector<std::string> out;
+  if (to == identity().certificate.id) return {identity().certificate.name};
+  if (node < 0 || route.first.value == 0) return out;
+  FailureSet failed;
+  for (const auto& a : impl_->adjacencies_) {
+    if (a != nullptr && !impl_->Usable(*a)) failed.Add({impl_->self_, a->index});
+  }
+  const std::vector<SpfEntry>& tree = *impl_->forwarder_.routes().Table(c, failed);
+  // Parents end at the root after at most as many steps as there are nodes.
+  for (int steps = 0; node >= 0 && steps <= topology.size(); ++steps) {
+    out.push_back(impl_->NameOf(topology.IdOf(node)));
+    node = tree[static_cast<std::size_t>(node)].parent;
+  }
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
+std::optional<NodeId> NodeCore::FindNode(std::string_view name_or_id) const {
+  NodeId id;
+  if (NodeId::FromHex(name_or_id, &id)) {
+    const Certificate* c = impl_->map_.FindCertificate(id.Short());
+    if (c != nullptr && c->id == id) return id;
+    return std::nullopt;
+  }
+  return impl_->map_.FindByName(std::string(name_or_id));
+}
+
+// First claim wins, and "first" must mean the same everywhere: the address fixed in a certificate
+// before a mere claim, then the lower id.
+std::optional<NodeId> NodeCore::FindByAddress(std::string_view ip) const {
+  auto cached = impl_->by_address_.find(std::string(ip));
+  if (cached != impl_->by_address_.end()) return cached->second;
+  std::optional<NodeId> best;
+  bool best_fixed = false;
+  for (const auto& [id, record] : impl_->map_.database().records()) {
+    if (std::find(record.addresses.begin(), record.addresses.end(), ip) == record.addresses.end()) {
+      continue;
+    }
+    const Certificate* c = impl_->map_.FindCertificate(ShortId(id));
+    const bool fixed = c != nullptr && c->tun_address == ip;
+    if (!best || (fixed && !best_fixed) || (fixed == best_fixed && record.origin < *best)) {
+      best = record.origin;
+      best_fixed = fixed;
+    }
+  }
+  if (best && impl_->by_address_.size() < LinkStateDatabase::kNodesMax) {
+    impl_->by_address_.emplace(ip, *best);
+  }
+  return best;
+}
+
+std::string NodeCore::NameOf(const NodeId& id) const {
+  const Certificate* c = impl_->map_.FindCertificate(id.Short());
+  return c != nullptr && c->id == id ? c->name : id.ToHex();
+}
+
+std::size_t NodeCore::nodes_known() const { return impl_->map_.database().records().size(); }
+std::size_t NodeCore::outbox_messages() const { return impl_->sender_.size(); }
+
+std::vector<Event> NodeCore::Events(std::uint64_t after, std::size_t count_max) const {
+  std::vector<Event> out;
+  for (const Event& e : impl_->events_) {
+    if (e.number > after) out.push_back(e);
+  }
+  if (out.size() > count_max) out.erase(out.begin(), out.end() - static_cast<std::ptrdiff_t>(count_max));
+  return out;
+}
+
+std::map<std::string, std::uint64_t> NodeCore::Counters() const {
+  const NodeCounters& c = impl_->counters_;
+  const MapSync::Counters& m = impl_->map_.counters();
+  const Receiver::Counters& r = impl_->receiver_.counters();
+  std::uint64_t hold_overflow = 0;
+  for (const auto& a : impl_->adjacencies_) {
+    if (a != nullptr) hold_overflow += a->monitor.held().overflowed();
+  }
+  return {
+      {"frames_received_total", c.frames_received},
+      {"frames_forwarded_total", c.frames_forwarded},
+      {"frames_originated_total", c.frames_originated},
+      {"frames_delivered_total", c.frames_delivered},
+      {"frames_dropped_total", c.frames_dropped},
+      {"frames_dropped_hop_limit_total", c.dropped_hop_limit},
+      {"frames_dropped_exhausted_total", c.dropped_exhausted},
+      {"frames_dropped_no_neighbor_total", c.dropped_no_neighbor},
+      {"frames_dropped_mtu_total", c.dropped_mtu},
+      {"frames_dropped_lab_total", c.dropped_lab},
+      {"frames_dropped_resend_limit_total", c.dropped_resend_limit},
+      {"frames_dropped_unknown_origin_total", c.dropped_unknown_origin},
+      {"frames_walk_duplicate_total", c.walk_duplicates},
+      {"frames_resent_same_link_total", c.resent_same_link},
+      {"frames_resent_alternate_total", c.resent_alternate},
+      {"control_frames_sent_total", c.control_frames_sent},
+      {"control_bytes_sent_total", c.control_bytes_sent},
+      {"data_frames_sent_total", c.data_frames_sent},
+      {"data_bytes_sent_total", c.data_bytes_sent},
+      {"reroutes_total", c.reroutes},
+      {"suspicions_total", c.suspicions},
+      {"frames_forged_total", c.forged},
+      {"frames_replayed_total", c.replayed},
+      {"frames_malformed_total", c.malformed},
+      {"frames_unknown_session_total", c.unknown_session},
+      {"frames_other_version_total", c.other_version},
+      {"handshakes_malformed_total", impl_->handshakes_.malformed()},
+      {"handshakes_refused_total", impl_->handshakes_.refused()},
+      {"handshakes_throttled_total", impl_->handshakes_.throttled()},
+      {"rekeys_total", c.rekeys},
+      {"short_id_conflicts_total", c.short_id_conflicts},
+      {"link_state_accepted_total", m.accepted},
+      {"link_state_stale_total", m.stale},
+      {"link_state_forged_total", m.forged},
+      {"link_state_malformed_total", m.malformed},
+      {"link_state_waiting_dropped_total", m.waiting_dropped},
+      {"payloads_forged_total", r.forged},
+      {"payloads_duplicate_total", r.duplicates},
+      {"payloads_malformed_total", r.malformed},
+      {"payloads_partial_dropped_total", r.partial_dropped},
+      {"payloads_refused_full_total", r.refused_full},
+      {"hold_overflow_total", hold_overflow},
+      {"events_dropped_total", c.events_dropped},
+      {"route_tables_computed_total", impl_->forwarder_.routes().tables_computed()},
+  };
+}
+
+}  // namespace selvage
