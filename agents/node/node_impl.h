@@ -114,7 +114,7 @@ struct NodeCore::Impl {
 
   // ---- node_traffic.cc
   void OnSealed(Time now, LinkId link, const PeerAddress& from, MutableByteSpan frame);
-  void OnContent(Time now, Adjacency* a, std::uint64_t counter, ByteSpan content);
+  void OnContent(Time now, Adjacency* a, std::uint64_t counter, ByteSpan content, bool current);
   void OnLost(Time now, Adjacency* a, std::vector<HeldFrame> lost);
   void OnData(Time now, Adjacency* a, ByteSpan body);
   // Decides and sends one packet. `in`: 0 when it begins here.

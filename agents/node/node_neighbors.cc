@@ -9,6 +9,8 @@ namespace {
 // A change of quality this large is told to the network (and no smaller one: noise is not news).
 constexpr std::uint32_t kLossStepPermille = 30;
 
+constexpr std::uint64_t kFirstCounter = 1;
+
 std::string Address(const PeerAddress& a) { return ToHex(a.Span()); }
 
 }  // namespace
@@ -138,7 +140,7 @@ void NodeCore::Impl::OnEstablished(Time now, Established e) {
     Remove(now, a->index, "restarted");
     a = nullptr;
   }
-  std::uint64_t first_counter = 1;
+  std::vector<HeldFrame> in_flight;
   if (a == nullptr) {
     for (std::size_t i = 0; i < kAdjacenciesMax; ++i) {
       last_index_ = last_index_ == 255 ? 1 : static_cast<std::uint8_t>(last_index_ + 1);
@@ -154,9 +156,12 @@ void NodeCore::Impl::OnEstablished(Time now, Established e) {
     a->link = e.link;
     a->epoch = e.epoch;
   } else {
-    // Rekey: sequence numbers go on, so that what is in flight keeps its meaning.
+    // Rekey: sequence numbers start over, so what is unacknowledged is sent again in the new session
+    // (what did arrive is recognised there as the same walk over the same link).
     ++counters_.rekeys;
-    first_counter = a->cipher->next_counter();
+    in_flight = a->monitor.held().TakeAll();
+    a->monitor.ForgetOutstanding();
+    a->monitor.received().Reset();
     if (a->previous != nullptr) sessions_.erase(a->previous->local_session());
     a->previous = std::move(a->cipher);
     a->previous_until = now + kPreviousSession;
@@ -165,11 +170,12 @@ void NodeCore::Impl::OnEstablished(Time now, Established e) {
   a->address = e.peer;
   a->certificate = std::move(e.certificate);
   a->cipher = std::make_unique<SessionCipher>(crypto_.get(), e.keys, e.local_session,
-                                              e.remote_session, a->slow, first_counter);
+                                              e.remote_session, a->slow, kFirstCounter);
   a->keyed_at = now;
   sessions_[e.local_session] = a->index;
   discovery_.SetConnected(now, a->link, a->address, true);
   if (fresh) forwarder_.SetAdjacency(a->index, a->neighbor(), false);  // until its first hello
+  OnLost(now, a, std::move(in_flight));
   SendWanted(now, a);  // a fresh adjacency begins with a hello: the neighbour learns our index
 }
 

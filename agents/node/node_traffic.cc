@@ -34,10 +34,11 @@ void NodeCore::Impl::OnSealed(Time now, LinkId link, const PeerAddress& from,
     case SessionCipher::OpenResult::kReplayed: ++counters_.replayed; return;
   }
   if (a->address != from) a->address = from;  // it moved; the seal says that it is still it
-  OnContent(now, a, counter, content);
+  OnContent(now, a, counter, content, cipher == a->cipher.get());
 }
 
-void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, ByteSpan content) {
+void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, ByteSpan content,
+                               bool current) {
   // First pass: what kind of frame it is; nothing is acted upon if any of it is malformed.
   bool eliciting = false;
   bool data = false;
@@ -52,12 +53,14 @@ void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, By
     ++counters_.malformed;
     return;
   }
-  a->monitor.OnFrame(now, counter, eliciting, data);
+  // A straggler of the session before speaks of sequence numbers that are over.
+  if (current) a->monitor.OnFrame(now, counter, eliciting, data);
   const AdjacencyIndex index = a->index;
   ChunkReader reader(content);
   while (reader.Next(&chunk)) {
     switch (chunk.type) {
       case ChunkType::kFeedback: {
+        if (!current) break;
         FeedbackOutcome outcome =
             a->monitor.OnFeedback(now, chunk.feedback, a->cipher->next_counter());
         FollowVerdict(now, a);

@@ -43,7 +43,8 @@ class NoiseXx {
   bool finished() const;
   // REQUIRES: finished().
   Keys Split() const;
-  // REQUIRES: finished().
+  // Zeros until the message that carries it was read (the second for the initiator, the third for
+  // the responder).
   PublicKey remote_static() const;
   // Names this session for both sides (channel binding). REQUIRES: finished().
   std::array<std::uint8_t, 64> handshake_hash() const;
