@@ -21,9 +21,7 @@ constexpr std::uint8_t kHelloReply = 0x04;
 
 }  // namespace
 
-bool CarriedFailures::Contains(EdgeId e) const {
-  return std::find(begin(), end(), e) != end();
-}
+bool CarriedFailures::Contains(EdgeId e) const { return std::find(begin(), end(), e) != end(); }
 
 void CarriedFailures::Add(EdgeId e) {
   if (Contains(e)) return;

@@ -19,14 +19,14 @@
 namespace selvage {
 
 enum class ChunkType : std::uint8_t {
-  kFeedback = 0x01,   // what the sender of this frame has received on this link
-  kHello = 0x02,      // how often it will be heard, what it hears, which map it has
-  kData = 0x03,       // one data packet, to the end of the frame
-  kLinkState = 0x04,  // length (2) | signed advertisement
+  kFeedback = 0x01,     // what the sender of this frame has received on this link
+  kHello = 0x02,        // how often it will be heard, what it hears, which map it has
+  kData = 0x03,         // one data packet, to the end of the frame
+  kLinkState = 0x04,    // length (2) | signed advertisement
   kCertificate = 0x05,  // length (2) | certificate
-  kSummary = 0x06,    // length (2) | (short id, epoch, sequence)*
-  kRequest = 0x07,    // length (2) | (what (1), short id)*
-  kDirect = 0x08,     // one datagram to the neighbour itself, to the end: class/port/payload
+  kSummary = 0x06,      // length (2) | (short id, epoch, sequence)*
+  kRequest = 0x07,      // length (2) | (what (1), short id)*
+  kDirect = 0x08,       // one datagram to the neighbour itself, to the end: class/port/payload
 };
 
 // A directed edge of the network: an adjacency, named by the node that owns it. Five bytes.
@@ -44,9 +44,9 @@ struct EdgeId {
 
 // Feedback: which of the neighbour's frames arrived. 8 bytes while nothing is missing.
 struct Feedback {
-  std::uint32_t highest = 0;    // low bits of the highest counter received
-  std::uint64_t missing = 0;    // bit i: counter highest - 1 - i has not arrived (64 before it)
-  Duration held{0};             // from its arrival to this frame; 8 us steps, at most 524 ms
+  std::uint32_t highest = 0;  // low bits of the highest counter received
+  std::uint64_t missing = 0;  // bit i: counter highest - 1 - i has not arrived (64 before it)
+  Duration held{0};           // from its arrival to this frame; 8 us steps, at most 524 ms
 };
 inline constexpr int kFeedbackHistory = 64;
 
@@ -81,7 +81,7 @@ class CarriedFailures {
 // Names one packet of one origin over all its copies and resends.
 struct PacketId {
   ShortId origin;
-  std::uint16_t epoch = 0;     // low bits of the origin's epoch
+  std::uint16_t epoch = 0;  // low bits of the origin's epoch
   std::uint16_t flow = 0;
   std::uint64_t sequence = 0;  // 48 bits
   friend bool operator==(const PacketId& a, const PacketId& b) {
@@ -92,13 +92,13 @@ struct PacketId {
 
 struct DataHeader {
   TrafficClass traffic_class = TrafficClass::kTelemetry;
-  std::uint8_t walk = 0;       // 0..3: bumped when a packet is sent again on suspicion
-  std::uint8_t copy = 0;       // 0..1: second disjoint copy
+  std::uint8_t walk = 0;  // 0..3: bumped when a packet is sent again on suspicion
+  std::uint8_t copy = 0;  // 0..1: second disjoint copy
   std::uint8_t hop_limit = 0;
   ShortId destination;
   PacketId id;
-  std::uint8_t fragment = 0;        // 0..fragments-1
-  std::uint8_t fragments = 1;       // 1..255
+  std::uint8_t fragment = 0;   // 0..fragments-1
+  std::uint8_t fragments = 1;  // 1..255
   CarriedFailures carried;
 };
 inline constexpr std::uint8_t kWalkMax = 3;
@@ -115,9 +115,9 @@ void WriteDataHeader(const DataHeader& h, ByteWriter* out);
 // ---- reader: one pass over the content of a frame
 struct Chunk {
   ChunkType type;
-  Feedback feedback;   // kFeedback
-  Hello hello;         // kHello
-  ByteSpan body;       // kLinkState, kCertificate, kSummary, kRequest; kData and kDirect: the rest
+  Feedback feedback;  // kFeedback
+  Hello hello;        // kHello
+  ByteSpan body;      // kLinkState, kCertificate, kSummary, kRequest; kData and kDirect: the rest
 };
 
 class ChunkReader {

@@ -17,10 +17,14 @@ bool NodeId::FromHex(std::string_view hex, NodeId* out) {
 
 std::string_view ToString(TrafficClass c) {
   switch (c) {
-    case TrafficClass::kCritical: return "critical";
-    case TrafficClass::kReliable: return "reliable";
-    case TrafficClass::kTelemetry: return "telemetry";
-    case TrafficClass::kBulk: return "bulk";
+    case TrafficClass::kCritical:
+      return "critical";
+    case TrafficClass::kReliable:
+      return "reliable";
+    case TrafficClass::kTelemetry:
+      return "telemetry";
+    case TrafficClass::kBulk:
+      return "bulk";
   }
   return "?";
 }

@@ -4,9 +4,9 @@
 #include <array>
 #include <cstdint>
 #include <functional>
-#include <utility>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace selvage {
 

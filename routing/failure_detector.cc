@@ -16,10 +16,14 @@ std::string Millis(Duration d) {
 
 std::string_view ToString(LinkState s) {
   switch (s) {
-    case LinkState::kUp: return "up";
-    case LinkState::kSuspect: return "suspect";
-    case LinkState::kOneway: return "oneway";
-    case LinkState::kDown: return "down";
+    case LinkState::kUp:
+      return "up";
+    case LinkState::kSuspect:
+      return "suspect";
+    case LinkState::kOneway:
+      return "oneway";
+    case LinkState::kDown:
+      return "down";
   }
   return "?";
 }
@@ -124,7 +128,8 @@ void FailureDetector::Enter(Time now, LinkState state, std::string evidence) {
   const bool was_up = state_ == LinkState::kUp;
   if (was_up && state != LinkState::kUp) {
     const auto forgiven = (now - up_since_) / options_.hold_relax;
-    failures_ = std::max<int>(0, failures_ - static_cast<int>(std::min<std::int64_t>(forgiven, 64)));
+    failures_ =
+        std::max<int>(0, failures_ - static_cast<int>(std::min<std::int64_t>(forgiven, 64)));
     confirmed_ = false;
     probes_ = 0;
     probe_gap_ = options_.probe_first;
@@ -178,15 +183,17 @@ void FailureDetector::JudgeUp(Time now) {
 }
 
 void FailureDetector::JudgeOut(Time now) {
-  if (proof_since_ != kNever && now - last_proof_ > std::max(10 * options_.probe_first, hold() / 2)) {
+  if (proof_since_ != kNever &&
+      now - last_proof_ > std::max(10 * options_.probe_first, hold() / 2)) {
     proof_since_ = kNever;  // a gap: start over
   }
   if (state_ == LinkState::kSuspect && proof_since_ == kNever) {
     const bool heard_since = last_heard_ > since_ + 2 * options_.probe_first;
     const bool probed = probes_ >= 3 && now - first_probe_ >= 6 * options_.probe_first;
     if (heard_since && probed) {
-      Enter(now, LinkState::kOneway, "its frames arrive here, but " + std::to_string(probes_) +
-                                         " probes went unanswered: " + evidence_);
+      Enter(now, LinkState::kOneway,
+            "its frames arrive here, but " + std::to_string(probes_) +
+                " probes went unanswered: " + evidence_);
     } else if (now - since_ >= options_.confirm && !heard_since) {
       Enter(now, LinkState::kDown, evidence_);
     }

@@ -2,10 +2,10 @@
 //
 // Two questions, each with its own clock. "Do my frames arrive?" is answered by feedback: while
 // frames are outstanding, silence longer than the retransmission timeout (RFC 6298 form: feedback
-// delay + srtt + 4 rttvar) first asks for an answer (a probe), then raises suspicion. "Do I hear it?"
-// is answered by whatever arrives within the time the neighbour promised. Suspicion is cheap and
-// reversible (traffic moves to the precomputed alternate at once); confirmation takes kConfirm longer
-// and is what the map is told.
+// delay + srtt + 4 rttvar) first asks for an answer (a probe), then raises suspicion. "Do I hear
+// it?" is answered by whatever arrives within the time the neighbour promised. Suspicion is cheap
+// and reversible (traffic moves to the precomputed alternate at once); confirmation takes kConfirm
+// longer and is what the map is told.
 //
 //   state    leaves when                                              to
 //   up       frames unanswered, or nothing heard in time              suspect
@@ -33,18 +33,18 @@ enum class LinkState : std::uint8_t { kUp, kSuspect, kOneway, kDown };
 std::string_view ToString(LinkState s);
 
 struct DetectorOptions {
-  Duration feedback_delay = 4ms;        // the neighbour may sit on feedback this long
-  Duration tx_timeout_min = 10ms;       // no verdict on silence shorter than this
+  Duration feedback_delay = 4ms;   // the neighbour may sit on feedback this long
+  Duration tx_timeout_min = 10ms;  // no verdict on silence shorter than this
   Duration tx_timeout_max = 2s;
-  int frames_for_verdict = 3;           // with fewer outstanding the neighbour gets twice the time
-  Duration rx_timeout_min = 60ms;       // three hellos at the fastest rate
-  Duration confirm = 150ms;             // suspicion to certainty
+  int frames_for_verdict = 3;      // with fewer outstanding the neighbour gets twice the time
+  Duration rx_timeout_min = 60ms;  // three hellos at the fastest rate
+  Duration confirm = 150ms;        // suspicion to certainty
   Duration probe_first = 10ms;
   Duration probe_max = 1s;
-  Duration hold_suspect = 60ms;         // answers needed to come back from suspicion
-  Duration hold_first = 500ms;          // ... from the first confirmed failure
+  Duration hold_suspect = 60ms;  // answers needed to come back from suspicion
+  Duration hold_first = 500ms;   // ... from the first confirmed failure
   Duration hold_max = 16s;
-  Duration hold_relax = 10s;            // each such time spent up forgives one doubling
+  Duration hold_relax = 10s;  // each such time spent up forgives one doubling
   // For radios with seconds of air time per frame.
   static DetectorOptions Slow();
 };
@@ -61,7 +61,10 @@ class FailureDetector {
   void OnAcknowledged(Time now, Time sent);
   // How many frames are unanswered and since when; after every change.
   void OnOutstanding(std::size_t frames, Time oldest_sent);
-  void SetRtt(Duration srtt, Duration rttvar) { srtt_ = srtt; rttvar_ = rttvar; }
+  void SetRtt(Duration srtt, Duration rttvar) {
+    srtt_ = srtt;
+    rttvar_ = rttvar;
+  }
   // The carrier itself says the link is gone: no damping on the way out.
   void OnCarrierLost(Time now);
   // ... and back: what it took away it gives back at once, if the neighbour answers.
@@ -108,17 +111,17 @@ class FailureDetector {
   std::size_t outstanding_ = 0;
   Time oldest_sent_{};
 
-  bool asked_ = false;       // up: probed for the present silence
+  bool asked_ = false;  // up: probed for the present silence
   bool probe_now_ = false;
   Time next_probe_ = kNever;
   Duration probe_gap_{0};
-  int probes_ = 0;           // since leaving up
+  int probes_ = 0;  // since leaving up
   Time first_probe_{};
 
   Time proof_since_ = kNever;
   Time last_proof_{};
-  bool confirmed_ = false;   // this outage went beyond suspicion
-  int failures_ = 0;         // confirmed, not yet forgiven
+  bool confirmed_ = false;  // this outage went beyond suspicion
+  int failures_ = 0;        // confirmed, not yet forgiven
   Time excused_until_{};
 };
 

@@ -4,10 +4,14 @@ namespace selvage {
 
 std::string_view ToString(DropReason r) {
   switch (r) {
-    case DropReason::kNone: return "none";
-    case DropReason::kHopLimit: return "hop_limit";
-    case DropReason::kExhausted: return "exhausted";
-    case DropReason::kNoNeighbor: return "no_neighbor";
+    case DropReason::kNone:
+      return "none";
+    case DropReason::kHopLimit:
+      return "hop_limit";
+    case DropReason::kExhausted:
+      return "exhausted";
+    case DropReason::kNoNeighbor:
+      return "no_neighbor";
   }
   return "?";
 }
@@ -123,7 +127,8 @@ AdjacencyIndex Forwarder::BestUntried(const DataHeader& header, const Walk& walk
   PathCost best_cost = 0;
   for (std::size_t i = 1; i < adjacencies_.size(); ++i) {
     const AdjacencyIndex index(static_cast<std::uint8_t>(i));
-    if (!adjacencies_[i].usable || index == walk.first_in || walk.given_to.Contains(index)) continue;
+    if (!adjacencies_[i].usable || index == walk.first_in || walk.given_to.Contains(index))
+      continue;
     const Topology::Edge* edge = routes_.topology().FindEdge(Own(index));
     const PathCost step =
         edge == nullptr ? kHopCostUs : EdgeCost(edge->metric, header.traffic_class);

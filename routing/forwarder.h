@@ -2,18 +2,19 @@
 //
 // In ordinary times the decision is one table look-up. A packet that meets a dead link takes the
 // link's name along; every node routes on its own map minus what the packet carries
-// (failure-carrying packets, Lakshminarayanan et al., SIGCOMM 2007). With equal maps that alone ends
-// every walk. Maps may disagree, so a node also remembers which links it gave a packet to: seen
-// again, the packet leaves by the best link not yet used, and goes back to where it first came from
-// only when none is left. That is Tarry's traversal (1895) with SPF as its guide.
+// (failure-carrying packets, Lakshminarayanan et al., SIGCOMM 2007). With equal maps that alone
+// ends every walk. Maps may disagree, so a node also remembers which links it gave a packet to:
+// seen again, the packet leaves by the best link not yet used, and goes back to where it first came
+// from only when none is left. That is Tarry's traversal (1895) with SPF as its guide.
 //
 // Theorem. Let each node know which of its own links are dead and let live links work both ways
 // without loss; let the memory outlast the walk. Then a walk crosses each live link at most once in
 // each direction, so it ends within 2 * links hops, and it reaches its destination if that is
 // connected to the origin by live links, whatever the maps say. (Tarry's rule: never enter the same
-// directed link twice; use the link of first arrival last.) tests/routing/forwarder_property_test.cc
-// drives this class over random graphs against this statement. Where links lose frames or work one
-// way the walk still ends; what got lost is the business of resending (hold_buffer.h).
+// directed link twice; use the link of first arrival last.)
+// tests/routing/forwarder_property_test.cc drives this class over random graphs against this
+// statement. Where links lose frames or work one way the walk still ends; what got lost is the
+// business of resending (hold_buffer.h).
 //
 // The hop limit bounds the walk in practice. Sans-I/O: a pure decision, the caller sends.
 #pragma once
@@ -31,9 +32,9 @@ namespace selvage {
 
 enum class DropReason : std::uint8_t {
   kNone,
-  kHopLimit,      // walked as far as its class may
-  kExhausted,     // every live link was tried
-  kNoNeighbor,    // this node has no live link at all
+  kHopLimit,    // walked as far as its class may
+  kExhausted,   // every live link was tried
+  kNoNeighbor,  // this node has no live link at all
 };
 std::string_view ToString(DropReason r);
 
@@ -61,8 +62,8 @@ class Forwarder {
   void RemoveAdjacency(AdjacencyIndex index);
   bool IsUsable(AdjacencyIndex index) const;
 
-  // Decides for one packet that arrived by `in` (0: it begins here). On kSend the header's hop limit
-  // and carried failures are the ones to send.
+  // Decides for one packet that arrived by `in` (0: it begins here). On kSend the header's hop
+  // limit and carried failures are the ones to send.
   ForwardDecision Decide(Time now, DataHeader* header, AdjacencyIndex in);
 
   // The next hop the clean map minus own dead links gives now; 0: none. For tables and reports.

@@ -1,9 +1,9 @@
 // Frames given to a neighbour and not yet acknowledged by it: volatile custody.
 //
 // Every frame that asks for feedback is entered when sent and leaves when the neighbour reports it
-// received, reports it missing, or is given up on: then whoever owns the buffer sends it again, over
-// this link or another. Bounded in frames and bytes; when full the oldest is let go (counted), for
-// the newest frames are the ones worth saving after a failure.
+// received, reports it missing, or is given up on: then whoever owns the buffer sends it again,
+// over this link or another. Bounded in frames and bytes; when full the oldest is let go (counted),
+// for the newest frames are the ones worth saving after a failure.
 #pragma once
 
 #include <cstdint>
@@ -25,19 +25,19 @@ struct HeldFrame {
   // kData: header and sealed payload to send again. kControl: empty.
   DataHeader header;
   Bytes payload;
-  AdjacencyIndex came_in;    // where the packet came from; 0: from this node
-  std::uint8_t attempts = 1; // how often it was given to this link
+  AdjacencyIndex came_in;        // where the packet came from; 0: from this node
+  std::uint8_t attempts = 1;     // how often it was given to this link
   std::vector<ShortId> origins;  // kControl: whose advertisements it carried
-  bool settled = false;      // inside the buffer: acknowledged, waiting to be shifted out
+  bool settled = false;          // inside the buffer: acknowledged, waiting to be shifted out
 };
 
 // What one feedback told.
 struct FeedbackOutcome {
-  int acknowledged = 0;               // frames newly known to have arrived
-  std::vector<HeldFrame> lost;        // frames newly known not to have arrived
+  int acknowledged = 0;         // frames newly known to have arrived
+  std::vector<HeldFrame> lost;  // frames newly known not to have arrived
   bool has_rtt = false;
-  Duration rtt{0};                    // of the highest counter, the peer's holding time taken off
-  Time newest_acknowledged_sent{};    // when the newest acknowledged frame was sent
+  Duration rtt{0};                  // of the highest counter, the peer's holding time taken off
+  Time newest_acknowledged_sent{};  // when the newest acknowledged frame was sent
 };
 
 class HoldBuffer {

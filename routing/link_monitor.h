@@ -3,8 +3,8 @@
 // Composes what has arrived (receive tracker), what is unacknowledged (hold buffer) and the verdict
 // (failure detector), estimates RTT, jitter and loss, and says when a frame must leave although
 // nobody has anything to send: feedback that is due, a probe, a hello that was promised. While data
-// flows a hello is promised every kHelloActive and costs nothing, for frames are hellos; an idle link
-// falls back to kHelloIdle within about two seconds.
+// flows a hello is promised every kHelloActive and costs nothing, for frames are hellos; an idle
+// link falls back to kHelloIdle within about two seconds.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +23,9 @@ class LinkMonitor {
  public:
   static constexpr Duration kHelloActive = 20ms;
   static constexpr Duration kHelloIdle = 2s;
-  static constexpr Duration kHelloSlow = 300s;       // duty-cycled radios
-  static constexpr Duration kActiveFor = 1s;         // after the last data frame
-  static constexpr std::int64_t kLossWeight = 128;   // frames a loss estimate remembers
+  static constexpr Duration kHelloSlow = 300s;      // duty-cycled radios
+  static constexpr Duration kActiveFor = 1s;        // after the last data frame
+  static constexpr std::int64_t kLossWeight = 128;  // frames a loss estimate remembers
 
   LinkMonitor(Time now, bool slow);
 
@@ -42,9 +42,9 @@ class LinkMonitor {
   // The hello to put along: when its content is news, or `force`.
   std::optional<Hello> TakeHello(Time now, bool force, std::uint32_t map_digest);
   struct Wanted {
-    bool frame = false;   // a frame must leave now
-    bool hello = false;   // ... with a hello
-    bool probe = false;   // ... that wants a reply
+    bool frame = false;  // a frame must leave now
+    bool hello = false;  // ... with a hello
+    bool probe = false;  // ... that wants a reply
   };
   // What must leave now without being asked. Each want is reported once.
   Wanted TakeWanted(Time now);

@@ -1,7 +1,7 @@
 // The map: the newest advertisement of every node, and what of it has changed.
 //
-// Only verified advertisements enter (signatures are checked by the caller). (epoch, sequence) of an
-// origin only grows, so an old advertisement can never come back, over restarts too. There is no
+// Only verified advertisements enter (signatures are checked by the caller). (epoch, sequence) of
+// an origin only grows, so an old advertisement can never come back, over restarts too. There is no
 // age: a dead node's neighbours stop listing it, which takes it off the graph; its record goes when
 // nobody has listed it for kForgetAfter. Bounded at kNodesMax records.
 #pragma once
@@ -56,7 +56,8 @@ class LinkStateDatabase {
   std::uint32_t Digest() const { return digest_; }
 
   Topology BuildTopology() const;
-  // Forgets nodes that no other node lists and that did not speak for kForgetAfter; returns how many.
+  // Forgets nodes that no other node lists and that did not speak for kForgetAfter; returns how
+  // many.
   std::size_t Expire(Time now, ShortId self);
 
  private:

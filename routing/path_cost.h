@@ -1,9 +1,9 @@
 // What an edge costs a traffic class: one integer, in microseconds of equivalent delay.
 //
-// A hop costs its share of everybody's air time even when it is fast, hence kHopCost. Loss costs the
-// expected number of transmissions squared (ETX, De Couto et al., MobiCom 2003: data one way, the
-// acknowledgement back; each may be lost). Integers throughout: the same map gives the same route on
-// every machine.
+// A hop costs its share of everybody's air time even when it is fast, hence kHopCost. Loss costs
+// the expected number of transmissions squared (ETX, De Couto et al., MobiCom 2003: data one way,
+// the acknowledgement back; each may be lost). Integers throughout: the same map gives the same
+// route on every machine.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +14,10 @@ namespace selvage {
 
 // As advertised. All fields are the origin's view of the direction it sends in.
 struct EdgeMetric {
-  std::uint32_t latency_us = 0;    // smoothed one-way delay
-  std::uint32_t loss_permille = 0; // 0..1000
-  std::uint32_t rate_kbps = 0;     // 0 = unknown
-  bool slow = false;               // duty-cycled or paid by the byte
+  std::uint32_t latency_us = 0;     // smoothed one-way delay
+  std::uint32_t loss_permille = 0;  // 0..1000
+  std::uint32_t rate_kbps = 0;      // 0 = unknown
+  bool slow = false;                // duty-cycled or paid by the byte
   friend bool operator==(const EdgeMetric& a, const EdgeMetric& b) {
     return a.latency_us == b.latency_us && a.loss_permille == b.loss_permille &&
            a.rate_kbps == b.rate_kbps && a.slow == b.slow;

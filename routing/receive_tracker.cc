@@ -11,7 +11,8 @@ void ReceiveTracker::OnFrame(Time now, std::uint64_t counter, bool eliciting) {
     const std::uint64_t step = counter - highest_;
     // The old highest becomes bit step-1 of the history; counters between are missing until seen.
     arrived_ = step >= 64 ? 0 : arrived_ << step;
-    existing_ = step >= 64 ? ~std::uint64_t{0} : (existing_ << step) | ((std::uint64_t{1} << step) - 1);
+    existing_ =
+        step >= 64 ? ~std::uint64_t{0} : (existing_ << step) | ((std::uint64_t{1} << step) - 1);
     if (step <= 64) arrived_ |= std::uint64_t{1} << (step - 1);
     highest_ = counter;
     highest_at_ = now;

@@ -32,8 +32,8 @@ class RouteCache {
   ShortId self() const { return self_; }
   int self_node() const { return self_node_; }
 
-  // The table of (class, failed); the pointer holds until the next non-const call. Never null; empty
-  // when this node is not on its own map.
+  // The table of (class, failed); the pointer holds until the next non-const call. Never null;
+  // empty when this node is not on its own map.
   const std::vector<SpfEntry>* Table(TrafficClass c, const FailureSet& failed);
   // The entry of one destination; an unreachable entry when the map does not know it.
   SpfEntry Route(TrafficClass c, const FailureSet& failed, ShortId destination);

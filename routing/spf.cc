@@ -13,9 +13,8 @@ void FailureSet::Add(EdgeId e) {
 }
 
 bool FailureSet::Hits(const Topology::Edge& e) const {
-  return !edges_.empty() &&
-         (std::binary_search(edges_.begin(), edges_.end(), e.id.Key()) ||
-          std::binary_search(edges_.begin(), edges_.end(), e.reverse.Key()));
+  return !edges_.empty() && (std::binary_search(edges_.begin(), edges_.end(), e.id.Key()) ||
+                             std::binary_search(edges_.begin(), edges_.end(), e.reverse.Key()));
 }
 
 std::vector<SpfEntry> ComputeSpf(const Topology& topology, int root, TrafficClass c,

@@ -1,8 +1,8 @@
 // Shortest paths first (Dijkstra) over the map, minus a set of failed edges.
 //
 // A failed edge is out in both directions: what broke one way is not trusted the other way either
-// until the map says so. Ties go to fewer hops, then to the lower short id, so equal maps give equal
-// trees. Cost: O(E log V); see `selvage-bench spf`.
+// until the map says so. Ties go to fewer hops, then to the lower short id, so equal maps give
+// equal trees. Cost: O(E log V); see `selvage-bench spf`.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +38,8 @@ class FailureSet {
 struct SpfEntry {
   PathCost cost = kUnreachable;
   int hops = 0;
-  int parent = -1;              // previous node on the path from the root; -1: root or unreachable
-  AdjacencyIndex first;         // the root's adjacency the path leaves by; 0: root or unreachable
+  int parent = -1;       // previous node on the path from the root; -1: root or unreachable
+  AdjacencyIndex first;  // the root's adjacency the path leaves by; 0: root or unreachable
 };
 
 // Forward: from `root` to every node. Entry i belongs to node i of the topology. An empty result

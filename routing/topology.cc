@@ -5,13 +5,15 @@
 namespace selvage {
 
 Topology::Topology(std::vector<AdvertisedNode> nodes) {
-  std::stable_sort(nodes.begin(), nodes.end(),
-                   [](const AdvertisedNode& a, const AdvertisedNode& b) { return a.node < b.node; });
+  std::stable_sort(
+      nodes.begin(), nodes.end(),
+      [](const AdvertisedNode& a, const AdvertisedNode& b) { return a.node < b.node; });
   for (std::size_t i = 0; i < nodes.size();) {
     std::size_t last = i;
     while (last + 1 < nodes.size() && nodes[last + 1].node == nodes[i].node) ++last;
-    if (i != last) nodes.erase(nodes.begin() + static_cast<std::ptrdiff_t>(i),
-                               nodes.begin() + static_cast<std::ptrdiff_t>(last));
+    if (i != last)
+      nodes.erase(nodes.begin() + static_cast<std::ptrdiff_t>(i),
+                  nodes.begin() + static_cast<std::ptrdiff_t>(last));
     ++i;
   }
   for (const AdvertisedNode& n : nodes) ids_.push_back(n.node);

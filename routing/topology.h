@@ -1,8 +1,8 @@
 // The map as a graph: built from link-state advertisements, immutable afterwards.
 //
 // An edge exists only if both ends list each other with matching indices: a link counts only if it
-// is up both ways and neither end can invent it alone. Nodes are dense integers in ShortId order, so
-// that every machine with the same map breaks ties alike.
+// is up both ways and neither end can invent it alone. Nodes are dense integers in ShortId order,
+// so that every machine with the same map breaks ties alike.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace selvage {
 
 // One line of an advertisement.
 struct AdvertisedAdjacency {
-  AdjacencyIndex index;           // numbered by the origin
+  AdjacencyIndex index;  // numbered by the origin
   ShortId neighbor;
   AdjacencyIndex neighbor_index;  // the same link as numbered by the neighbour
   EdgeMetric metric;
@@ -31,9 +31,9 @@ class Topology {
  public:
   struct Edge {
     int to = 0;
-    AdjacencyIndex index;    // as numbered by the node it leaves
-    EdgeId id;               // of this direction
-    EdgeId reverse;          // of the other direction
+    AdjacencyIndex index;  // as numbered by the node it leaves
+    EdgeId id;             // of this direction
+    EdgeId reverse;        // of the other direction
     EdgeMetric metric;
   };
 
@@ -46,12 +46,14 @@ class Topology {
   int Find(ShortId id) const;
   ShortId IdOf(int node) const { return ids_[static_cast<std::size_t>(node)]; }
   // Edges that leave `node`, by index.
-  const std::vector<Edge>& EdgesOf(int node) const { return edges_[static_cast<std::size_t>(node)]; }
+  const std::vector<Edge>& EdgesOf(int node) const {
+    return edges_[static_cast<std::size_t>(node)];
+  }
   // nullptr when there is no such edge.
   const Edge* FindEdge(EdgeId id) const;
 
  private:
-  std::vector<ShortId> ids_;                // sorted
+  std::vector<ShortId> ids_;  // sorted
   std::vector<std::vector<Edge>> edges_;
 };
 

@@ -39,8 +39,8 @@ class AdjacencySet {
 struct Walk {
   WalkId id;
   Time created{};
-  AdjacencyIndex first_in;   // 0: it began here
-  AdjacencySet arrived_by;   // each direction of a link is walked at most once
+  AdjacencyIndex first_in;  // 0: it began here
+  AdjacencySet arrived_by;  // each direction of a link is walked at most once
   AdjacencySet given_to;
 };
 

@@ -1,11 +1,11 @@
 // Seals payloads from this node to another, so that relays read nothing, without a handshake.
 //
 // Key: BLAKE2b-256 over "selvage end to end 1" || X25519(own static, peer static) || origin id ||
-// destination id || origin epoch (4). Static keys, because a message may wait in an outbox for days;
-// the epoch, which no origin ever uses twice, makes nonces unique over restarts.
-// Nonce: flow (16 bits) || sequence (48 bits), unique per key by construction.
-// Authenticated with it: class, destination, origin, epoch, flow, sequence, fragment fields: all of
-// the header that relays may not change.
+// destination id || origin epoch (4). Static keys, because a message may wait in an outbox for
+// days; the epoch, which no origin ever uses twice, makes nonces unique over restarts. Nonce: flow
+// (16 bits) || sequence (48 bits), unique per key by construction. Authenticated with it: class,
+// destination, origin, epoch, flow, sequence, fragment fields: all of the header that relays may
+// not change.
 #pragma once
 
 #include <map>

@@ -1,8 +1,10 @@
-// A set of 48-bit sequence numbers kept as disjoint intervals: what was received, exactly, for ever.
+// A set of 48-bit sequence numbers kept as disjoint intervals: what was received, exactly, for
+// ever.
 //
 // Sequence numbers of a flow are contiguous, so the set is usually one interval. Unlike a replay
 // window it never forgets: a stored message may arrive days late. Bounded at kIntervalsMax; a range
-// that would need one more is not taken (the sender keeps it and tries again once gaps have closed).
+// that would need one more is not taken (the sender keeps it and tries again once gaps have
+// closed).
 #pragma once
 
 #include <cstdint>
@@ -18,7 +20,8 @@ class IntervalSet {
   static constexpr std::size_t kIntervalsMax = 1024;
 
   bool Contains(std::uint64_t n) const;
-  // Adds first..last. False, and nothing changed, when any of it is there already or the set is full.
+  // Adds first..last. False, and nothing changed, when any of it is there already or the set is
+  // full.
   bool Insert(std::uint64_t first, std::uint64_t last);
   std::size_t intervals() const { return intervals_.size(); }
 

@@ -16,8 +16,8 @@ enum class PayloadKind : std::uint8_t {
 };
 
 inline constexpr std::size_t kPayloadHeaderBytes = 3;
-// Body bytes in one packet: what fits 1,452 bytes of frame with every header at its largest, so that
-// a packet of a TUN with MTU 1,280 is never cut.
+// Body bytes in one packet: what fits 1,452 bytes of frame with every header at its largest, so
+// that a packet of a TUN with MTU 1,280 is never cut.
 inline constexpr std::size_t kFragmentBodyBytes = 1280;
 // Receipts of a class are a flow of their own.
 inline constexpr std::uint16_t kReceiptPort = 0x3fff;

@@ -53,8 +53,8 @@ std::optional<ReceivedMessage> Receiver::OnPacket(Time now, const DataHeader& he
     ++counters_.malformed;
     return std::nullopt;
   }
-  const bool durable = WantsReceipt(header.traffic_class) &&
-                       (header.id.flow & 0x3fffu) != kReceiptPort;
+  const bool durable =
+      WantsReceipt(header.traffic_class) && (header.id.flow & 0x3fffu) != kReceiptPort;
   bool duplicate = false;
   if (durable) {
     const auto seen = received_.find(flow);
@@ -90,9 +90,8 @@ std::optional<ReceivedMessage> Receiver::OnPacket(Time now, const DataHeader& he
     return message;
   }
   if (!durable) WindowOf(flow)->window.Accept(header.id.sequence);
-  std::optional<Bytes> whole = header.fragments == 1
-                                   ? std::move(plain)
-                                   : Assemble(now, header, flow, *std::move(plain));
+  std::optional<Bytes> whole =
+      header.fragments == 1 ? std::move(plain) : Assemble(now, header, flow, *std::move(plain));
   if (!whole) return std::nullopt;
   return Complete(std::move(message), header, flow, *std::move(whole));
 }
@@ -107,7 +106,8 @@ std::optional<Bytes> Receiver::Assemble(Time now, const DataHeader& header, cons
     p.pieces.resize(header.fragments);
     p.missing = header.fragments;
   }
-  if (p.pieces.size() != header.fragments || !p.pieces[header.fragment].empty()) return std::nullopt;
+  if (p.pieces.size() != header.fragments || !p.pieces[header.fragment].empty())
+    return std::nullopt;
   p.bytes += plain.size();
   partial_bytes_ += plain.size();
   p.pieces[header.fragment] = std::move(plain);

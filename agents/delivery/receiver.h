@@ -24,7 +24,7 @@ namespace selvage {
 // A complete message for this node.
 struct ReceivedMessage {
   ShortId origin;
-  Epoch epoch;       // the origin's
+  Epoch epoch;  // the origin's
   TrafficClass traffic_class = TrafficClass::kTelemetry;
   PayloadKind kind = PayloadKind::kMessage;
   std::uint16_t port = 0;
@@ -74,7 +74,8 @@ class Receiver {
     std::uint64_t used = 0;
   };
 
-  std::optional<Bytes> Assemble(Time now, const DataHeader& header, const FlowKey& flow, Bytes plain);
+  std::optional<Bytes> Assemble(Time now, const DataHeader& header, const FlowKey& flow,
+                                Bytes plain);
   std::optional<ReceivedMessage> Complete(ReceivedMessage message, const DataHeader& header,
                                           const FlowKey& flow, Bytes plain);
   void DropPartials(Time now);

@@ -104,8 +104,8 @@ void Sender::Seal(const OutgoingMessage& m, Epoch epoch, std::uint16_t flow, std
 
 std::vector<OutgoingPacket> Sender::SealNow(const OutgoingMessage& m) {
   std::vector<OutgoingPacket> out;
-  const std::uint16_t flow = FlowOf(
-      m.traffic_class, m.kind == PayloadKind::kReceipt ? kReceiptPort : m.port);
+  const std::uint16_t flow =
+      FlowOf(m.traffic_class, m.kind == PayloadKind::kReceipt ? kReceiptPort : m.port);
   Seal(m, epoch_, flow, NextSequence(m.to, flow, FragmentsOf(m.body.size())), &out);
   return out;
 }
@@ -117,8 +117,8 @@ std::uint64_t Sender::Keep(Time now, OutgoingMessage message, StoreWrite* write)
   k.flow = FlowOf(message.traffic_class, message.port);
   k.sequence = NextSequence(message.to, k.flow, FragmentsOf(message.body.size()));
   if (message.deadline <= Duration(0)) {
-    message.deadline = message.traffic_class == TrafficClass::kCritical ? kDeadlineCritical
-                                                                        : kDeadlineReliable;
+    message.deadline =
+        message.traffic_class == TrafficClass::kCritical ? kDeadlineCritical : kDeadlineReliable;
   }
   k.expires = now + message.deadline;
   k.message = std::move(message);
@@ -158,7 +158,8 @@ Sender::Settled Sender::OnReceipt(ShortId from, ByteSpan body) {
   if (!in.ok()) return {};
   for (auto it = outbox_.begin(); it != outbox_.end(); ++it) {
     const Kept& k = it->second;
-    if (k.message.to != from || k.epoch != epoch || k.flow != flow || k.sequence != sequence) continue;
+    if (k.message.to != from || k.epoch != epoch || k.flow != flow || k.sequence != sequence)
+      continue;
     Settled s{it->first, true, "", {StoreKey(it->first), std::nullopt}};
     Remove(it);
     return s;
@@ -178,10 +179,13 @@ void Sender::OnTimeout(Time now) {
   for (auto it = outbox_.begin(); it != outbox_.end();) {
     Kept& k = it->second;
     if (now >= k.expires) {
-      expired_.push_back({it->first, false,
+      expired_.push_back({it->first,
+                          false,
                           "no receipt within " +
                               std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                                 k.message.deadline).count()) + " ms",
+                                                 k.message.deadline)
+                                                 .count()) +
+                              " ms",
                           {StoreKey(it->first), std::nullopt}});
       Remove(it++);
       continue;

@@ -2,8 +2,8 @@
 //
 // Telemetry and bulk are sealed and forgotten. Critical and reliable go into the outbox first: the
 // write is durable before the message counts as accepted and before its first packet leaves. It is
-// then sent, and sent again with growing pauses, until the destination's receipt arrives or its time
-// is up. A message keeps its epoch, flow and sequence over restarts of this node, so that the
+// then sent, and sent again with growing pauses, until the destination's receipt arrives or its
+// time is up. A message keeps its epoch, flow and sequence over restarts of this node, so that the
 // destination recognises it. Bounded at kOutboxMax messages and kOutboxBytesMax.
 #pragma once
 
@@ -101,7 +101,8 @@ class Sender {
   ShortId self_;
   Epoch epoch_;
   std::uint32_t last_number_ = 0;
-  std::map<std::pair<std::uint32_t, std::uint16_t>, std::uint64_t> sequences_;  // (to, flow) -> next
+  std::map<std::pair<std::uint32_t, std::uint16_t>, std::uint64_t>
+      sequences_;  // (to, flow) -> next
   std::map<std::uint64_t, Kept> outbox_;
   std::size_t bytes_ = 0;
   std::vector<OutgoingPacket> packets_;

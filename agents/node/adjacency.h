@@ -20,7 +20,7 @@ struct Adjacency {
   LinkId link;
   PeerAddress address;
   Certificate certificate;
-  Epoch epoch;                  // the neighbour's
+  Epoch epoch;  // the neighbour's
   std::unique_ptr<SessionCipher> cipher;
   // The session before the last rekey: still opened for a moment, for frames under way.
   std::unique_ptr<SessionCipher> previous;

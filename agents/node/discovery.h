@@ -1,9 +1,9 @@
 // When to say "here I am" on a link, and to whom.
 //
 // Beacons are unauthenticated hints: type | node id (16) | epoch (4) | flags (1). They go out often
-// while a link is young and every kSteady afterwards; peers that multicast cannot reach get their own
-// until they are neighbours. A beacon from a stranger is answered by a handshake (lower id) or by a
-// beacon of our own straight back (higher id), at most one per kAnswerGap and peer.
+// while a link is young and every kSteady afterwards; peers that multicast cannot reach get their
+// own until they are neighbours. A beacon from a stranger is answered by a handshake (lower id) or
+// by a beacon of our own straight back (higher id), at most one per kAnswerGap and peer.
 #pragma once
 
 #include <cstdint>

@@ -84,7 +84,8 @@ void MapSync::OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest)
   auto it = neighbors_.find(index.value);
   if (it == neighbors_.end() || digest == database_.Digest()) return;
   Neighbor& n = it->second;
-  // What was flooded a moment ago is still on its way: only a lasting difference is worth a summary.
+  // What was flooded a moment ago is still on its way: only a lasting difference is worth a
+  // summary.
   if (n.flood.empty() && now - n.last_summary >= kSummaryGap) n.summary = true;
 }
 
@@ -103,7 +104,7 @@ void MapSync::OnLinkState(Time now, AdjacencyIndex from, ByteSpan encoded) {
       if (record->version < mine->version) {
         n->second.flood.insert(origin.value);  // it should know better
       } else {
-        n->second.flood.erase(origin.value);   // it knows
+        n->second.flood.erase(origin.value);  // it knows
       }
     }
     return;
@@ -203,7 +204,8 @@ void MapSync::OnRequest(Time, AdjacencyIndex from, ByteSpan body) {
     const std::uint8_t what = in.U8();
     const std::uint32_t id = in.U32();
     if (what == kWantCertificate && certificates_.count(id) > 0) it->second.certificates.insert(id);
-    if (what == kWantLinkState && database_.Find(ShortId(id)) != nullptr) it->second.flood.insert(id);
+    if (what == kWantLinkState && database_.Find(ShortId(id)) != nullptr)
+      it->second.flood.insert(id);
   }
 }
 
@@ -248,7 +250,8 @@ void MapSync::Append(Neighbor* n, ControlFrame* frame, ChunkType type, ByteSpan 
 std::vector<ControlFrame> MapSync::TakeFrames(Time now) {
   std::vector<ControlFrame> out;
   for (auto& [index, n] : neighbors_) {
-    if (n.flood.empty() && n.certificates.empty() && n.want.empty() && n.ask.empty() && !n.summary) {
+    if (n.flood.empty() && n.certificates.empty() && n.want.empty() && n.ask.empty() &&
+        !n.summary) {
       continue;
     }
     ControlFrame frame;
@@ -261,7 +264,8 @@ std::vector<ControlFrame> MapSync::TakeFrames(Time now) {
       const bool whole = database_.records().size() <= per_chunk;
       auto it = database_.records().begin();
       do {
-        Bytes body(1 + std::min<std::size_t>(per_chunk, database_.records().size()) * kSummaryEntryBytes);
+        Bytes body(1 + std::min<std::size_t>(per_chunk, database_.records().size()) *
+                           kSummaryEntryBytes);
         ByteWriter w(body);
         w.U8(whole ? 1 : 0);
         for (std::size_t i = 0; i < per_chunk && it != database_.records().end(); ++i, ++it) {

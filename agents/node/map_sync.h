@@ -1,11 +1,11 @@
 // Keeps this node's map equal to its neighbours': verifies, stores, floods and repairs.
 //
 // Three ways news travels. Flooding: a newer advertisement goes to every other neighbour at once,
-// several to a frame; frames that carry advertisements are acknowledged by the link like data, and a
-// lost one puts its origins back on the list. Summaries: a new neighbour is told which versions are
-// here and asks for what it lacks. Digest: every hello carries a hash over all versions; while two
-// neighbours disagree they exchange summaries, at most one per kSummaryGap. Nothing is refreshed by
-// the clock, so a quiet network stays quiet.
+// several to a frame; frames that carry advertisements are acknowledged by the link like data, and
+// a lost one puts its origins back on the list. Summaries: a new neighbour is told which versions
+// are here and asks for what it lacks. Digest: every hello carries a hash over all versions; while
+// two neighbours disagree they exchange summaries, at most one per kSummaryGap. Nothing is
+// refreshed by the clock, so a quiet network stays quiet.
 //
 // Certificates travel on request: an advertisement of an origin without a certificate here waits
 // (bounded) while the neighbour that sent it is asked. Only certificates signed by the network and
@@ -39,10 +39,10 @@ struct ControlFrame {
 
 class MapSync : public CertificateBook {
  public:
-  static constexpr std::size_t kWaitingMax = 256;       // advertisements without a certificate
+  static constexpr std::size_t kWaitingMax = 256;  // advertisements without a certificate
   static constexpr std::size_t kCertificatesMax = 8192;
   static constexpr Duration kSummaryGap = 1s;
-  static constexpr Duration kRequestGap = 200ms;        // per certificate asked for
+  static constexpr Duration kRequestGap = 200ms;  // per certificate asked for
 
   MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch);
 
@@ -85,8 +85,8 @@ class MapSync : public CertificateBook {
 
   struct Counters {
     std::uint64_t accepted = 0;
-    std::uint64_t stale = 0;       // older than or equal to what is here
-    std::uint64_t forged = 0;      // signature or certificate does not hold
+    std::uint64_t stale = 0;   // older than or equal to what is here
+    std::uint64_t forged = 0;  // signature or certificate does not hold
     std::uint64_t malformed = 0;
     std::uint64_t waiting_dropped = 0;
   };
@@ -120,8 +120,8 @@ class MapSync : public CertificateBook {
   LinkStateDatabase database_;
   std::map<std::uint32_t, Certificate> certificates_;  // by short id
   std::map<std::string, NodeId> names_;
-  std::map<std::uint8_t, Neighbor> neighbors_;         // by adjacency index
-  std::map<std::uint32_t, Waiting> waiting_;           // by origin's short id
+  std::map<std::uint8_t, Neighbor> neighbors_;  // by adjacency index
+  std::map<std::uint32_t, Waiting> waiting_;    // by origin's short id
   std::set<std::uint32_t> unsaved_;
   std::set<std::uint32_t> unsaved_certificates_;
   bool changed_ = false;

@@ -95,7 +95,8 @@ void NodeCore::Impl::OnTimeout(Time now) {
         sessions_.erase(a->previous->local_session());
         a->previous.reset();
       }
-      if (a->state != LinkState::kUp && !a->slow && now - a->monitor.detector().last_heard() > kForgetNeighbor) {
+      if (a->state != LinkState::kUp && !a->slow &&
+          now - a->monitor.detector().last_heard() > kForgetNeighbor) {
         Remove(now, a->index, "silent for a minute");
         continue;
       }
@@ -168,8 +169,8 @@ std::uint64_t NodeCore::Impl::Submit(Time now, Message message, std::string* rea
     *reason = "port must be below " + std::to_string(kReceiptPort);
     return 0;
   }
-  OutgoingMessage out{message.to.Short(), message.traffic_class, PayloadKind::kMessage,
-                      message.port, std::move(message.payload), message.deadline};
+  OutgoingMessage out{message.to.Short(), message.traffic_class,      PayloadKind::kMessage,
+                      message.port,       std::move(message.payload), message.deadline};
   if (message.to == identity_.certificate.id) {
     ++counters_.frames_delivered;
     Emit(Deliver{message.to, message.traffic_class, message.port, std::move(out.body)});

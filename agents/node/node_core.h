@@ -106,10 +106,10 @@ struct RouteInfo {
   NodeId to;
   std::string name;
   TrafficClass traffic_class;
-  std::string next_hop;     // name; empty: none
-  std::string next_link;    // link name
-  std::string alternate;    // next hop were that adjacency to fail; empty: none
-  std::uint64_t cost = 0;   // microseconds-equivalent, see routing/path_cost.h
+  std::string next_hop;    // name; empty: none
+  std::string next_link;   // link name
+  std::string alternate;   // next hop were that adjacency to fail; empty: none
+  std::uint64_t cost = 0;  // microseconds-equivalent, see routing/path_cost.h
   int hops = 0;
 };
 struct LinkStatus {

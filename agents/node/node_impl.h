@@ -68,9 +68,9 @@ struct NodeCore::Impl {
   static constexpr Duration kPreviousSession = 3s;
   // A neighbour that has been gone this long is forgotten; discovery finds it again.
   static constexpr Duration kForgetNeighbor = 60s;
-  static constexpr Duration kAdvertiseGap = 20ms;   // topology changes of one moment in one flood
-  static constexpr Duration kMetricGap = 5s;        // quality alone is never urgent
-  static constexpr Duration kSaveGap = 5s;          // twin to disk
+  static constexpr Duration kAdvertiseGap = 20ms;  // topology changes of one moment in one flood
+  static constexpr Duration kMetricGap = 5s;       // quality alone is never urgent
+  static constexpr Duration kSaveGap = 5s;         // twin to disk
 
   struct LinkEntry {
     LinkInfo info;
@@ -83,7 +83,8 @@ struct NodeCore::Impl {
 
   // ---- node_core.cc
   void Emit(Effect effect);
-  void Tell(Time now, std::string kind, std::string text, std::map<std::string, std::string> fields);
+  void Tell(Time now, std::string kind, std::string text,
+            std::map<std::string, std::string> fields);
   std::string NameOf(ShortId id) const;
   void OnTimeout(Time now);
   Time NextDeadline() const;
@@ -148,7 +149,7 @@ struct NodeCore::Impl {
   std::map<LinkId, LinkEntry> links_;
   Discovery discovery_;
   Handshakes handshakes_;
-  std::vector<std::unique_ptr<Adjacency>> adjacencies_;       // by index, 256
+  std::vector<std::unique_ptr<Adjacency>> adjacencies_;          // by index, 256
   absl::flat_hash_map<std::uint16_t, AdjacencyIndex> sessions_;  // local session id -> adjacency
   std::uint16_t last_session_ = 0;
   std::uint8_t last_index_ = 0;
@@ -160,7 +161,7 @@ struct NodeCore::Impl {
   Sender sender_;
   RouteWatch watch_;
 
-  bool advertise_ = true;          // own links changed
+  bool advertise_ = true;  // own links changed
   Time advertise_not_before_{};
   Time last_advertised_{};
   Time next_metric_check_{};
@@ -169,8 +170,8 @@ struct NodeCore::Impl {
   mutable Time promised_wake_ = kNever;  // what NextDeadline said: measures how late we are woken
 
   struct WaitingPersist {
-    std::uint64_t message = 0;      // outbox: number of the message
-    bool receipt = false;           // receiver: send this receipt
+    std::uint64_t message = 0;  // outbox: number of the message
+    bool receipt = false;       // receiver: send this receipt
     ReceivedMessage received;
   };
   std::map<std::uint64_t, WaitingPersist> waiting_;

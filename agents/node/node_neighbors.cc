@@ -45,7 +45,8 @@ void NodeCore::Impl::LinkDown(Time now, LinkId link) {
   it->second.changed = now;
   discovery_.OnLinkDown(link);
   handshakes_.OnLinkDown(link);
-  Tell(now, "link-down", "link " + it->second.info.name + " is down", {{"link", it->second.info.name}});
+  Tell(now, "link-down", "link " + it->second.info.name + " is down",
+       {{"link", it->second.info.name}});
   for (auto& a : adjacencies_) {
     if (a == nullptr || a->link != link) continue;
     a->monitor.detector().OnCarrierLost(now);
@@ -101,7 +102,8 @@ void NodeCore::Impl::RunHandshakes(Time now) {
   }
   for (Established& e : handshakes_.TakeEstablished()) OnEstablished(now, std::move(e));
   for (Handshakes::Refusal& r : handshakes_.TakeRefusals()) {
-    Tell(now, "certificate-refused", "a peer on link " + links_[r.link].info.name + " was refused: " + r.reason,
+    Tell(now, "certificate-refused",
+         "a peer on link " + links_[r.link].info.name + " was refused: " + r.reason,
          {{"link", links_[r.link].info.name}, {"peer", Address(r.peer)}, {"reason", r.reason}});
   }
 }
@@ -156,8 +158,8 @@ void NodeCore::Impl::OnEstablished(Time now, Established e) {
     a->link = e.link;
     a->epoch = e.epoch;
   } else {
-    // Rekey: sequence numbers start over, so what is unacknowledged is sent again in the new session
-    // (what did arrive is recognised there as the same walk over the same link).
+    // Rekey: sequence numbers start over, so what is unacknowledged is sent again in the new
+    // session (what did arrive is recognised there as the same walk over the same link).
     ++counters_.rekeys;
     in_flight = a->monitor.held().TakeAll();
     a->monitor.ForgetOutstanding();
@@ -211,7 +213,8 @@ void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
   const std::string& evidence = a->monitor.detector().evidence();
   if (before == LinkState::kUp) ++counters_.suspicions;
   Tell(now, "neighbor-" + std::string(ToString(verdict)),
-       a->certificate.name + " on " + link + " is " + std::string(ToString(verdict)) + ": " + evidence,
+       a->certificate.name + " on " + link + " is " + std::string(ToString(verdict)) + ": " +
+           evidence,
        {{"neighbor", a->certificate.name},
         {"link", link},
         {"state", std::string(ToString(verdict))},
@@ -243,7 +246,8 @@ EdgeMetric NodeCore::Impl::Measure(const Adjacency& a) const {
   const LinkInfo& info = links_.at(a.link).info;
   EdgeMetric m;
   m.slow = info.slow;
-  m.rate_kbps = static_cast<std::uint32_t>(std::min<std::uint64_t>(info.rate_bps / 1000, 0xffffffffu));
+  m.rate_kbps =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(info.rate_bps / 1000, 0xffffffffu));
   // Latency in powers of two of a millisecond, one step of slack before it moves.
   const auto half_rtt = static_cast<std::uint64_t>(ToMicros(a.monitor.srtt()) / 2);
   std::uint32_t step = 0;
@@ -268,7 +272,8 @@ void NodeCore::Impl::AdvertiseIfDue(Time now) {
   std::vector<AdvertisedAdjacency> list;
   for (auto& a : adjacencies_) {
     if (a == nullptr || a->remote_index.value == 0) continue;
-    const bool listed = !config_.healing || a->state == LinkState::kUp || a->state == LinkState::kSuspect;
+    const bool listed =
+        !config_.healing || a->state == LinkState::kUp || a->state == LinkState::kSuspect;
     if (!listed) continue;
     a->advertised = Measure(*a);
     list.push_back({a->index, a->neighbor(), a->remote_index, a->advertised});
@@ -278,8 +283,8 @@ void NodeCore::Impl::AdvertiseIfDue(Time now) {
 }
 
 void NodeCore::Impl::RekeyIfDue(Time now, Adjacency* a) {
-  const bool old = (!a->slow && now - a->keyed_at >= kRekeyAfter) ||
-                   a->cipher->sealed_frames() >= kRekeyFrames;
+  const bool old =
+      (!a->slow && now - a->keyed_at >= kRekeyAfter) || a->cipher->sealed_frames() >= kRekeyFrames;
   if (!old || a->state != LinkState::kUp) return;
   // The lower id asks; the other one waits a while longer before it steps in.
   const bool first = identity_.certificate.id < a->certificate.id;

@@ -7,11 +7,16 @@ namespace selvage {
 
 std::string_view ToString(NeighborState s) {
   switch (s) {
-    case NeighborState::kUp: return "up";
-    case NeighborState::kSuspect: return "suspect";
-    case NeighborState::kOneway: return "oneway";
-    case NeighborState::kDown: return "down";
-    case NeighborState::kQuarantined: return "quarantined";
+    case NeighborState::kUp:
+      return "up";
+    case NeighborState::kSuspect:
+      return "suspect";
+    case NeighborState::kOneway:
+      return "oneway";
+    case NeighborState::kDown:
+      return "down";
+    case NeighborState::kQuarantined:
+      return "quarantined";
   }
   return "?";
 }
@@ -36,9 +41,8 @@ void NodeCore::LabOff() {
 }
 
 bool NodeCore::lab_active() const {
-  return impl_->lab_drop_share_ > 0 ||
-         std::any_of(impl_->links_.begin(), impl_->links_.end(),
-                     [](const auto& l) { return l.second.silenced; });
+  return impl_->lab_drop_share_ > 0 || std::any_of(impl_->links_.begin(), impl_->links_.end(),
+                                                   [](const auto& l) { return l.second.silenced; });
 }
 
 const Identity& NodeCore::identity() const { return impl_->identity_; }
@@ -60,10 +64,21 @@ std::vector<NeighborInfo> NodeCore::Neighbors(Time now) const {
     n.loss = static_cast<double>(a->monitor.loss_ppm()) / 1e6;
     double weight = 1;
     switch (a->state) {
-      case LinkState::kUp: n.state = NeighborState::kUp; break;
-      case LinkState::kSuspect: n.state = NeighborState::kSuspect; weight = 0.5; break;
-      case LinkState::kOneway: n.state = NeighborState::kOneway; weight = 0; break;
-      case LinkState::kDown: n.state = NeighborState::kDown; weight = 0; break;
+      case LinkState::kUp:
+        n.state = NeighborState::kUp;
+        break;
+      case LinkState::kSuspect:
+        n.state = NeighborState::kSuspect;
+        weight = 0.5;
+        break;
+      case LinkState::kOneway:
+        n.state = NeighborState::kOneway;
+        weight = 0;
+        break;
+      case LinkState::kDown:
+        n.state = NeighborState::kDown;
+        weight = 0;
+        break;
     }
     n.health = weight * (1 - n.loss);
     n.in_state = now - a->monitor.detector().since();
@@ -179,7 +194,8 @@ std::vector<Event> NodeCore::Events(std::uint64_t after, std::size_t count_max) 
   for (const Event& e : impl_->events_) {
     if (e.number > after) out.push_back(e);
   }
-  if (out.size() > count_max) out.erase(out.begin(), out.end() - static_cast<std::ptrdiff_t>(count_max));
+  if (out.size() > count_max)
+    out.erase(out.begin(), out.end() - static_cast<std::ptrdiff_t>(count_max));
   return out;
 }
 

@@ -20,7 +20,8 @@ void NodeCore::Impl::OnSealed(Time now, LinkId link, const PeerAddress& from,
     ++counters_.unknown_session;
     return;
   }
-  SessionCipher* cipher = a->cipher->local_session() == *session ? a->cipher.get() : a->previous.get();
+  SessionCipher* cipher =
+      a->cipher->local_session() == *session ? a->cipher.get() : a->previous.get();
   if (cipher == nullptr) {
     ++counters_.unknown_session;
     return;
@@ -28,10 +29,17 @@ void NodeCore::Impl::OnSealed(Time now, LinkId link, const PeerAddress& from,
   std::uint64_t counter = 0;
   MutableByteSpan content;
   switch (cipher->Open(frame, &counter, &content)) {
-    case SessionCipher::OpenResult::kOk: break;
-    case SessionCipher::OpenResult::kMalformed: ++counters_.malformed; return;
-    case SessionCipher::OpenResult::kForged: ++counters_.forged; return;
-    case SessionCipher::OpenResult::kReplayed: ++counters_.replayed; return;
+    case SessionCipher::OpenResult::kOk:
+      break;
+    case SessionCipher::OpenResult::kMalformed:
+      ++counters_.malformed;
+      return;
+    case SessionCipher::OpenResult::kForged:
+      ++counters_.forged;
+      return;
+    case SessionCipher::OpenResult::kReplayed:
+      ++counters_.replayed;
+      return;
   }
   if (a->address != from) a->address = from;  // it moved; the seal says that it is still it
   OnContent(now, a, counter, content, cipher == a->cipher.get());
@@ -46,7 +54,8 @@ void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, By
   Chunk chunk;
   while (scan.Next(&chunk)) {
     data = data || chunk.type == ChunkType::kData || chunk.type == ChunkType::kDirect;
-    eliciting = eliciting || (chunk.type != ChunkType::kFeedback && chunk.type != ChunkType::kHello) ||
+    eliciting = eliciting ||
+                (chunk.type != ChunkType::kFeedback && chunk.type != ChunkType::kHello) ||
                 (chunk.type == ChunkType::kHello && chunk.hello.wants_reply);
   }
   if (!scan.ok()) {
@@ -77,8 +86,11 @@ void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, By
           if (first) {
             const LinkInfo& info = links_[a->link].info;
             map_.OnNeighborUp(now, a->index, info.mtu_bytes - a->cipher->overhead_bytes());
-            Tell(now, "neighbor-up", a->certificate.name + " on " + info.name + " is up: session established",
-                 {{"neighbor", a->certificate.name}, {"link", info.name}, {"state", "up"},
+            Tell(now, "neighbor-up",
+                 a->certificate.name + " on " + info.name + " is up: session established",
+                 {{"neighbor", a->certificate.name},
+                  {"link", info.name},
+                  {"state", "up"},
                   {"evidence", "session established"}});
           }
         }
@@ -86,12 +98,23 @@ void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, By
         FollowVerdict(now, a);
         break;
       }
-      case ChunkType::kLinkState: map_.OnLinkState(now, index, chunk.body); break;
-      case ChunkType::kCertificate: map_.OnCertificate(now, index, chunk.body); break;
-      case ChunkType::kSummary: map_.OnSummary(now, index, chunk.body); break;
-      case ChunkType::kRequest: map_.OnRequest(now, index, chunk.body); break;
-      case ChunkType::kData: OnData(now, a, chunk.body); break;
-      default: break;  // a later version's: skipped
+      case ChunkType::kLinkState:
+        map_.OnLinkState(now, index, chunk.body);
+        break;
+      case ChunkType::kCertificate:
+        map_.OnCertificate(now, index, chunk.body);
+        break;
+      case ChunkType::kSummary:
+        map_.OnSummary(now, index, chunk.body);
+        break;
+      case ChunkType::kRequest:
+        map_.OnRequest(now, index, chunk.body);
+        break;
+      case ChunkType::kData:
+        OnData(now, a, chunk.body);
+        break;
+      default:
+        break;  // a later version's: skipped
     }
   }
   SendWanted(now, a);
@@ -120,9 +143,13 @@ void NodeCore::Impl::Forward(Time now, DataHeader header, ByteSpan payload, Adja
   }
   const ForwardDecision d = forwarder_.Decide(now, &header, in);
   switch (d.what) {
-    case ForwardDecision::What::kSend: break;
-    case ForwardDecision::What::kDeliver: return;
-    case ForwardDecision::What::kDuplicate: ++counters_.walk_duplicates; return;
+    case ForwardDecision::What::kSend:
+      break;
+    case ForwardDecision::What::kDeliver:
+      return;
+    case ForwardDecision::What::kDuplicate:
+      ++counters_.walk_duplicates;
+      return;
     case ForwardDecision::What::kDrop:
       CountDrop(d.reason == DropReason::kHopLimit     ? &counters_.dropped_hop_limit
                 : d.reason == DropReason::kNoNeighbor ? &counters_.dropped_no_neighbor
@@ -141,14 +168,15 @@ void NodeCore::Impl::NoteRoute(Time now, const DataHeader& header, AdjacencyInde
   ++counters_.reroutes;
   const Adjacency* from = FindAdjacency(change->from);
   const Adjacency* to = FindAdjacency(change->to);
-  const std::string from_name = from == nullptr ? "a neighbour that is gone" : from->certificate.name;
+  const std::string from_name =
+      from == nullptr ? "a neighbour that is gone" : from->certificate.name;
   const std::string from_link = from == nullptr ? "" : links_[from->link].info.name;
   const std::string to_link = links_[to->link].info.name;
-  const std::string why =
-      from == nullptr ? "the neighbour is gone"
-      : from->state != LinkState::kUp
-          ? from_name + " is " + std::string(ToString(from->state)) + ": " + from->monitor.detector().evidence()
-          : "the map offers a better path";
+  const std::string why = from == nullptr ? "the neighbour is gone"
+                          : from->state != LinkState::kUp
+                              ? from_name + " is " + std::string(ToString(from->state)) + ": " +
+                                    from->monitor.detector().evidence()
+                              : "the map offers a better path";
   Tell(now, "reroute",
        "traffic to " + NameOf(change->destination) + " moved from " + from_name + " (" + from_link +
            ") to " + to->certificate.name + " (" + to_link + "): " + why,
@@ -259,7 +287,8 @@ void NodeCore::Impl::SendControl(Time now, Adjacency* a, ByteSpan chunks,
   constexpr std::size_t kExtraMax = 32;
   Bytes frame = TakeBuffer(cipher.overhead_bytes() + kExtraMax + chunks.size());
   ByteWriter w(MutableByteSpan(frame.data() + cipher.header_bytes(), kExtraMax + chunks.size()));
-  const bool room = chunks.size() + cipher.overhead_bytes() + kExtraMax <= links_[a->link].info.mtu_bytes;
+  const bool room =
+      chunks.size() + cipher.overhead_bytes() + kExtraMax <= links_[a->link].info.mtu_bytes;
   if (room) {
     if (auto f = a->monitor.TakeFeedback(now)) WriteFeedback(*f, &w);
   }

@@ -82,10 +82,17 @@ void Handshakes::OnFrame(Time now, LinkId link, const PeerAddress& from, ByteSpa
     return;
   }
   switch (ParseTypeByte(frame.empty() ? 0 : frame[0]).value_or(FrameType::kBeacon)) {
-    case FrameType::kHandshake1: OnFirst(now, key, frame, local_session, slow); break;
-    case FrameType::kHandshake2: OnSecond(now, key, frame); break;
-    case FrameType::kHandshake3: OnThird(now, key, frame); break;
-    default: ++malformed_;
+    case FrameType::kHandshake1:
+      OnFirst(now, key, frame, local_session, slow);
+      break;
+    case FrameType::kHandshake2:
+      OnSecond(now, key, frame);
+      break;
+    case FrameType::kHandshake3:
+      OnThird(now, key, frame);
+      break;
+    default:
+      ++malformed_;
   }
 }
 
@@ -99,7 +106,8 @@ void Handshakes::OnFirst(Time now, const Key& key, ByteSpan frame, std::uint16_t
     return;
   }
   auto it = pending_.find(key);
-  if (it != pending_.end() && !it->second.initiator && ByteSpan(it->second.first_message) == frame) {
+  if (it != pending_.end() && !it->second.initiator &&
+      ByteSpan(it->second.first_message) == frame) {
     if (!it->second.done) outgoing_.push_back({key.first, key.second, it->second.last_sent});
     return;
   }

@@ -1,14 +1,15 @@
-// Turns a peer that was merely heard of into an authenticated neighbour: Noise XX with certificates.
+// Turns a peer that was merely heard of into an authenticated neighbour: Noise XX with
+// certificates.
 //
 //   handshake 1:  type | initiator's session (2) | Noise message 1
 //   handshake 2:  type | responder's session (2) | initiator's session (2) | Noise message 2
 //   handshake 3:  type | initiator's session (2) | responder's session (2) | Noise message 3
 //
 // Messages 2 and 3 carry epoch (4) and certificate. Whoever has the lower node id initiates (the
-// other one answers its beacons), so two nodes never shake hands crosswise. Before a peer has proved
-// itself it may cost one bounded slot and, per second, kNewPerSecond key agreements; the oldest
-// unfinished handshake makes room. Messages are repeated a few times and then forgotten: discovery
-// starts anew.
+// other one answers its beacons), so two nodes never shake hands crosswise. Before a peer has
+// proved itself it may cost one bounded slot and, per second, kNewPerSecond key agreements; the
+// oldest unfinished handshake makes room. Messages are repeated a few times and then forgotten:
+// discovery starts anew.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +62,8 @@ class Handshakes {
   Handshakes(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch);
 
   void SetWall(WallSeconds wall) { wall_ = wall; }
-  // Starts a handshake unless one with this peer is under way. `slow`: radio with air time of seconds.
+  // Starts a handshake unless one with this peer is under way. `slow`: radio with air time of
+  // seconds.
   void Initiate(Time now, LinkId link, const PeerAddress& peer, std::uint16_t local_session,
                 bool slow);
   bool Pending(LinkId link, const PeerAddress& peer) const;
@@ -89,7 +91,7 @@ class Handshakes {
     std::uint16_t remote_session = 0;
     Bytes first_message;  // responder: handshake 1 as received, to recognise its repetition
     Bytes last_sent;
-    bool done = false;    // finished here; kept to repeat the last message
+    bool done = false;  // finished here; kept to repeat the last message
     Time started{};
     Time retry_at{};
     Duration retry{0};

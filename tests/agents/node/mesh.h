@@ -22,7 +22,8 @@ class TestNetwork {
     crypto_->GenerateSigningKey(&key_, &anchor_.key);
     anchor_.network = std::move(name);
   }
-  Identity Admit(const std::string& name, WallSeconds not_before = 1, WallSeconds not_after = 4'000'000'000) {
+  Identity Admit(const std::string& name, WallSeconds not_before = 1,
+                 WallSeconds not_after = 4'000'000'000) {
     Identity id;
     VerifyKey verify;
     PublicKey agreement;
@@ -63,7 +64,7 @@ class Mesh {
     std::unique_ptr<Store> store = NewMemoryStore();
     std::unique_ptr<NodeCore> core;  // null while the process is dead
     std::uint32_t epoch = 0;
-    std::vector<MemoryPort> ports;   // LinkId i is ports[i]
+    std::vector<MemoryPort> ports;  // LinkId i is ports[i]
     std::vector<Delivered> delivered;
     std::vector<MessageReport> reports;
     std::vector<Event> events;
@@ -150,7 +151,8 @@ class Mesh {
       next = std::max(next, now_);
       if (next > end) break;
       now_ = next;
-      if (++steps_ > 50'000'000) throw std::runtime_error("no progress: a deadline that never passes");
+      if (++steps_ > 50'000'000)
+        throw std::runtime_error("no progress: a deadline that never passes");
       while (!timers_.empty() && timers_.begin()->first <= now_) {
         auto action = std::move(timers_.begin()->second);
         timers_.erase(timers_.begin());
@@ -179,9 +181,9 @@ class Mesh {
                      std::string* reason = nullptr, std::uint16_t port = 7) {
     Node& n = Find(from);
     std::string why;
-    const std::uint64_t number =
-        n.core->Submit(now_, Message{Find(to).identity.certificate.id, c, port, std::move(payload), Duration(0)},
-                       reason != nullptr ? reason : &why);
+    const std::uint64_t number = n.core->Submit(
+        now_, Message{Find(to).identity.certificate.id, c, port, std::move(payload), Duration(0)},
+        reason != nullptr ? reason : &why);
     Drain(n);
     return number;
   }
@@ -264,7 +266,8 @@ class Mesh {
 // s - a1 - a2 - d and s - b1 - b2 - d.
 inline void BuildDiamond(Mesh* mesh, const ChannelModel& model = {}) {
   for (const char* n : {"s", "a1", "a2", "b1", "b2", "d"}) mesh->Add(n);
-  for (auto [a, b] : {std::pair{"s", "a1"}, {"a1", "a2"}, {"a2", "d"}, {"s", "b1"}, {"b1", "b2"}, {"b2", "d"}}) {
+  for (auto [a, b] :
+       {std::pair{"s", "a1"}, {"a1", "a2"}, {"a2", "d"}, {"s", "b1"}, {"b1", "b2"}, {"b2", "d"}}) {
     mesh->Join(a, b, model);
   }
 }

@@ -47,7 +47,8 @@ struct Flow {
       last = d.at;
     }
     for (int i = 0; i < packets; ++i) {
-      const int n = seen.count(static_cast<std::uint32_t>(i)) ? seen[static_cast<std::uint32_t>(i)] : 0;
+      const int n =
+          seen.count(static_cast<std::uint32_t>(i)) ? seen[static_cast<std::uint32_t>(i)] : 0;
       if (n == 0) ++r.lost;
       if (n > 1) r.duplicates += n - 1;
     }
@@ -56,8 +57,9 @@ struct Flow {
 };
 
 std::string FirstRelay(Mesh* mesh) {
-  return mesh->Find("s").core->Path(mesh->now(), mesh->Find("d").identity.certificate.id,
-                                    TrafficClass::kTelemetry).at(1);
+  return mesh->Find("s")
+      .core->Path(mesh->now(), mesh->Find("d").identity.certificate.id, TrafficClass::kTelemetry)
+      .at(1);
 }
 
 BOOST_AUTO_TEST_CASE(neighbours_find_each_other_and_the_map_within_a_second) {
@@ -173,7 +175,8 @@ BOOST_AUTO_TEST_CASE(with_healing_off_a_silent_link_keeps_its_traffic) {
   NodeConfig config;
   config.healing = false;
   for (const char* n : {"s", "a1", "a2", "b1", "b2", "d"}) mesh.Add(n, mesh.members(), config);
-  for (auto [a, b] : {std::pair{"s", "a1"}, {"a1", "a2"}, {"a2", "d"}, {"s", "b1"}, {"b1", "b2"}, {"b2", "d"}}) {
+  for (auto [a, b] :
+       {std::pair{"s", "a1"}, {"a1", "a2"}, {"a2", "d"}, {"s", "b1"}, {"b1", "b2"}, {"b2", "d"}}) {
     mesh.Join(a, b);
   }
   mesh.StartAll();
@@ -216,7 +219,8 @@ BOOST_AUTO_TEST_CASE(what_was_accepted_survives_the_death_of_its_sender_and_arri
   mesh.StartAll();
   mesh.Run(1s);
   mesh.Kill("d");
-  for (std::uint32_t i = 0; i < 20; ++i) mesh.Send("s", "d", TrafficClass::kReliable, Number(i, 3000));
+  for (std::uint32_t i = 0; i < 20; ++i)
+    mesh.Send("s", "d", TrafficClass::kReliable, Number(i, 3000));
   mesh.Run(2s);
   mesh.Kill("s");
   mesh.Run(1s);
@@ -280,7 +284,8 @@ BOOST_AUTO_TEST_CASE(strangers_change_no_routing_table_and_are_counted) {
   BOOST_TEST(a.core->Routes(mesh.now(), TrafficClass::kTelemetry).size() == 1);
   const auto counters = a.core->Counters();
   BOOST_TEST(counters.at("frames_other_version_total") > 500);
-  BOOST_TEST(counters.at("frames_unknown_session_total") + counters.at("frames_forged_total") > 100);
+  BOOST_TEST(counters.at("frames_unknown_session_total") + counters.at("frames_forged_total") >
+             100);
   std::uint64_t refused = 0;
   for (auto& n : mesh.nodes()) refused += n->core->Counters().at("handshakes_refused_total");
   BOOST_TEST(refused >= 3);
@@ -330,8 +335,10 @@ BOOST_AUTO_TEST_CASE(an_idle_node_says_little) {
   const std::uint64_t frames = mesh.Counter("s", "control_frames_sent_total");
   mesh.Run(300s);
   // As on Ethernet: 62 bytes of headers to each frame of ours.
-  const double rate = static_cast<double>(mesh.Counter("s", "control_bytes_sent_total") - bytes +
-                                          62 * (mesh.Counter("s", "control_frames_sent_total") - frames)) / 300;
+  const double rate =
+      static_cast<double>(mesh.Counter("s", "control_bytes_sent_total") - bytes +
+                          62 * (mesh.Counter("s", "control_frames_sent_total") - frames)) /
+      300;
   BOOST_TEST_MESSAGE("idle control: " << rate << " B/s");
   BOOST_TEST(rate < 200);
   BOOST_TEST(rate > 10);
