@@ -51,8 +51,8 @@ struct AgentConfig {
 // Errors: InvalidArgument, with one line for each mistake found (at most 20).
 absl::StatusOr<AgentConfig> ParseConfig(std::string_view text, const std::string& source);
 
-// Reads the file, then ParseConfig. Errors also: NotFound, PermissionDenied, InvalidArgument when
-// it is larger than kFileBytesMax.
+// Reads the file, then ParseConfig. Errors also: NotFound, PermissionDenied, Unavailable (reading
+// failed), InvalidArgument when it is larger than kFileBytesMax.
 absl::StatusOr<AgentConfig> LoadConfig(const std::string& path);
 
 // A commented file with every key; it parses.

@@ -30,9 +30,9 @@ namespace selvage {
 
 class NodeRuntime {
  public:
-  static constexpr std::size_t kEventsMax = 512;   // the newest that are kept
-  static constexpr std::size_t kPostedMax = 4096;  // functions that wait for the thread
-  static constexpr std::size_t kPortsMax = 4096;   // ports with a handler
+  static constexpr std::size_t kEventsMax = 512;    // the newest that are kept
+  static constexpr std::size_t kPostedMax = 4096;   // functions that wait for the thread
+  static constexpr std::size_t kPortsMax = 4096;    // ports with a handler
   static constexpr std::size_t kListenersMax = 64;  // of each kind
 
   using DeliverHandler = std::function<void(const Deliver&)>;

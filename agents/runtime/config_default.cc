@@ -1,0 +1,43 @@
+#include "agents/runtime/config.h"
+
+namespace selvage {
+
+std::string PrintDefaultConfig() {
+  return R"(# Configuration of selvaged. Lines that begin with '#' show what else there is.
+# Check a file with: selvaged --check-config --config FILE
+
+[node]
+name = "node-1"                          # as admitted: selvage network admit DIR --name NAME ...
+state_dir = "/var/lib/selvage"           # keys, certificate, trust anchor, store
+# healing = true                         # false: nothing is routed around, for comparison only
+
+[control]                                # absent: off, and `selvage` cannot ask this agent
+socket = "/run/selvage/control.sock"     # AF_UNIX, mode 0660
+
+[api]                                    # absent: off. Applications attach here
+endpoint = "ipc:///run/selvage/api.sock"
+
+# [http]                                 # absent: off
+# listen = "127.0.0.1:8780"
+
+# [tun]                                  # absent: off. Unmodified IP programs run over the mesh
+# name = "selvage0"
+# address = "10.99.0.1/16"               # this host is announced; the network is reached through it
+# mtu = 1280                             # bytes, 576 (IPv6: 1280) to 65535
+# class = "reliable"                     # critical | reliable | telemetry | bulk
+
+# [lab]                                  # absent: off. Fault injection, loud in `selvage status`
+# enabled = true
+
+[log]
+level = "info"                           # trace | debug | info | warn | error | off
+
+[[link]]                                 # one for each radio or interface
+transport = "ethernet"                   # ethernet | wifi | redcap | satellite | lorawan | a plug-in
+interface = "eth0"                       # neighbours on it are found by IPv6 multicast
+# listen = "192.0.2.1:7700"              # a fixed address instead of the interface's own
+# peers = ["udp://192.0.2.7:7700"]       # where multicast cannot reach
+)";
+}
+
+}  // namespace selvage
