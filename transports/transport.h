@@ -38,6 +38,7 @@ struct TransportCounters {
   std::uint64_t bytes_sent = 0;       // of frames, carrier headers not included
   std::uint64_t bytes_received = 0;
   std::uint64_t send_errors = 0;      // the kernel refused (buffer full, unreachable)
+  std::uint64_t frames_refused = 0;   // malformed, or from a stream peer that may not speak
   std::uint64_t system_calls = 0;     // for sending and receiving
 };
 

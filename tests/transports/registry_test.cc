@@ -63,6 +63,8 @@ BOOST_AUTO_TEST_CASE(sections_that_cannot_work_are_refused_with_a_reason) {
   BOOST_TEST(Refuses(config, "public key"));
   config.peers.assign(257, "udp://192.0.2.7:7700");
   BOOST_TEST(Refuses(config, "at most 256"));
+  config.peers = {"zmq+tcp://hub.example:7701?key=" + std::string(40, '0')};
+  BOOST_TEST(Refuses(config, "CURVE keys"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

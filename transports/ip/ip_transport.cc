@@ -21,11 +21,6 @@ in6_addr DiscoveryGroup() {
   return group;
 }
 
-absl::Status NoKeys(const std::string& endpoint) {
-  return absl::FailedPreconditionError("\"" + endpoint +
-                                       "\": stream endpoints need CURVE keys, and none were given");
-}
-
 bool SameInfo(const LinkInfo& a, const LinkInfo& b) {
   return a.name == b.name && a.mtu_bytes == b.mtu_bytes && a.rate_bps == b.rate_bps &&
          a.broadcast == b.broadcast;
@@ -67,14 +62,20 @@ absl::Status IpTransport::Parse() {
   if (!config.listen.empty()) {
     absl::StatusOr<Endpoint> listen = ParseListen(config.listen);
     if (!listen.ok()) return listen.status();
-    if (listen->stream) return NoKeys(config.listen);
-    fixed_listen_ = listen->address;
+    (listen->stream ? stream_listen_ : fixed_listen_) = listen->address;
   }
   for (const std::string& text : config.peers) {
     absl::StatusOr<Endpoint> peer = ParsePeer(text);
     if (!peer.ok()) return peer.status();
-    if (peer->stream) return NoKeys(text);
-    udp_peers_.push_back(peer->address);
+    if (peer->stream) {
+      stream_peers_.push_back(*std::move(peer));
+    } else {
+      udp_peers_.push_back(std::move(peer->address));
+    }
+  }
+  if ((stream_listen_ || !stream_peers_.empty()) && context_.stream_keys == nullptr) {
+    return absl::FailedPreconditionError(
+        "zmq+tcp:// endpoints need CURVE keys, and none were given");
   }
   peers_.resize(udp_peers_.size());
   return absl::OkStatus();
@@ -104,17 +105,38 @@ absl::Status IpTransport::Start() {
   } else if (wants_fixed_lane()) {
     if (absl::Status status = OpenFixedLane(); !status.ok()) return status;
   }
-  if (!udp_peers_.empty()) {
-    const int family = fixed_ != nullptr ? fixed_->local().any.sa_family : AF_INET6;
-    resolver_ = std::make_unique<PeerResolver>(
-        context_.reactor, family, udp_peers_, [this](std::size_t i, const PeerAddress& peer) {
-          peers_[i] = peer;
-          if (state_ == State::kUp) context_.listener.OnConfiguredPeer(context_.link, peer);
-        });
-    if (absl::Status status = resolver_->Start(); !status.ok()) return status;
-  }
+  if (absl::Status status = StartStreams(); !status.ok()) return status;
+  if (absl::Status status = StartResolver(); !status.ok()) return status;
   ArmTimer(1ns);  // the first report comes from inside the reactor, as every other
   return absl::OkStatus();
+}
+
+absl::Status IpTransport::StartStreams() {
+  if (!stream_listen_ && stream_peers_.empty()) return absl::OkStatus();
+  auto stream =
+      StreamLane::Create(context_.reactor, context_.stream_keys, &counters_, receiver_);
+  if (!stream.ok()) return stream.status();
+  stream_ = *std::move(stream);
+  if (stream_listen_) {
+    if (absl::Status status = stream_->Listen(*stream_listen_); !status.ok()) return status;
+  }
+  for (const Endpoint& peer : stream_peers_) {
+    absl::StatusOr<PeerAddress> address = stream_->Dial(peer.address, *peer.server_key);
+    if (!address.ok()) return address.status();
+    peers_.push_back(*address);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status IpTransport::StartResolver() {
+  if (udp_peers_.empty()) return absl::OkStatus();
+  const int family = fixed_ != nullptr ? fixed_->local().any.sa_family : AF_INET6;
+  resolver_ = std::make_unique<PeerResolver>(
+      context_.reactor, family, udp_peers_, [this](std::size_t i, const PeerAddress& peer) {
+        peers_[i] = peer;
+        if (state_ == State::kUp) context_.listener.OnConfiguredPeer(context_.link, peer);
+      });
+  return resolver_->Start();
 }
 
 void IpTransport::ArmTimer(Duration delay) {
@@ -284,7 +306,14 @@ void IpTransport::Send(const PeerAddress& to, ByteSpan frame) {
     }
     return;
   }
-  // Scope (the last four bytes) tells neighbours on the interface from peers far away.
+  if (to.bytes[0] == kPeerTagDialled || to.bytes[0] == kPeerTagAccepted) {
+    if (stream_ != nullptr) {
+      stream_->Send(to, frame);
+    } else {
+      ++counters_.send_errors;
+    }
+    return;
+  }
   const bool link_local = to.bytes[0] == kPeerTagIpv6 && to.bytes[1] == 0xfe && to.bytes[2] == 0x80;
   UdpLane* lane = own_ != nullptr && (link_local || fixed_ == nullptr) ? own_.get() : fixed_.get();
   if (lane == nullptr) {

@@ -21,6 +21,7 @@
 #include "transports/ip/endpoint.h"
 #include "transports/ip/netlink_monitor.h"
 #include "transports/ip/peer_resolver.h"
+#include "transports/ip/stream_lane.h"
 #include "transports/ip/udp_lane.h"
 #include "transports/registry.h"
 #include "transports/transport.h"
@@ -50,6 +51,8 @@ class IpTransport final : public Transport {
  private:
   IpTransport(const TransportContext& context, std::string transport_name);
   absl::Status Parse();
+  absl::Status StartStreams();
+  absl::Status StartResolver();
   bool uses_interface() const { return !context_.config.interface.empty(); }
   bool wants_own_lane() const { return uses_interface() && !fixed_listen_; }
   bool wants_fixed_lane() const { return fixed_listen_ || !udp_peers_.empty(); }
@@ -74,6 +77,8 @@ class IpTransport final : public Transport {
   TransportCounters counters_;
   std::optional<HostPort> fixed_listen_;
   std::vector<HostPort> udp_peers_;
+  std::optional<HostPort> stream_listen_;
+  std::vector<Endpoint> stream_peers_;
 
   std::shared_ptr<NetlinkMonitor> monitor_;
   NetlinkMonitor::Token watch_ = 0;
@@ -83,6 +88,7 @@ class IpTransport final : public Transport {
   std::unique_ptr<UdpLane> own_;
   std::unique_ptr<UdpLane> group_;
   std::unique_ptr<UdpLane> fixed_;
+  std::unique_ptr<StreamLane> stream_;
   PeerAddress group_address_;
   PeerAddress own_address_;
   UdpLane::Receiver receiver_;
@@ -91,7 +97,8 @@ class IpTransport final : public Transport {
   State state_ = State::kUnknown;
   LinkInfo info_;
   std::string down_reason_;
-  std::vector<PeerAddress> peers_;  // by number in udp_peers_; broadcast: not resolved yet
+  // udp_peers_ by number (broadcast: not resolved yet), then stream_peers_.
+  std::vector<PeerAddress> peers_;
 };
 
 }  // namespace selvage
