@@ -70,6 +70,7 @@ ForwardDecision Forwarder::Decide(Time now, DataHeader* header, AdjacencyIndex i
   } else {
     walk->arrived_by.Add(in);
     d.deviated = true;
+    d.revisit = true;
   }
   if (header->hop_limit == 0) {
     d.reason = DropReason::kHopLimit;

@@ -49,6 +49,7 @@ struct ForwardDecision {
   AdjacencyIndex out;
   DropReason reason = DropReason::kNone;
   bool deviated = false;  // not the first choice of the clean map
+  bool revisit = false;   // this walk has been here before
 };
 
 class Forwarder {

@@ -158,7 +158,8 @@ void NodeCore::Impl::Forward(Time now, DataHeader header, ByteSpan payload, Adja
   }
   Adjacency* a = FindAdjacency(d.out);
   if (in.value != 0) ++counters_.frames_forwarded;
-  NoteRoute(now, header, d.out);
+  // A packet sent again or come back is being repaired; where new ones leave is what counts.
+  if (!d.revisit && header.walk == 0) NoteRoute(now, header, d.out);
   Transmit(now, a, header, payload, in, 1);
 }
 
