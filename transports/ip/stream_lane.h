@@ -1,12 +1,13 @@
 // The stream lane: frames over ZeroMQ on TCP with CURVE, for peers that can only dial out.
 //
-// A listening lane is a ROUTER, each dialled peer a DEALER of its own. Frames are sealed by the node
-// core already; CURVE keeps strangers off and hides traffic from onlookers. Nothing hangs on the
-// handshake alone (zap_handler.h says why): for every message the key that libzmq attached to its
-// connection is checked again, so a revoked key falls silent at once.
+// A listening lane is a ROUTER, each dialled peer a DEALER of its own. Frames are sealed by the
+// node core already; CURVE keeps strangers off and hides traffic from onlookers. Nothing hangs on
+// the handshake alone (zap_handler.h says why): for every message the key that libzmq attached to
+// its connection is checked again, so a revoked key falls silent at once.
 //
-// TCP would deliver late what is useless late: queues are short, an unconnected peer queues nothing,
-// and what does not fit is dropped and counted like a lost datagram. Thread rule: the reactor's.
+// TCP would deliver late what is useless late: queues are short, an unconnected peer queues
+// nothing, and what does not fit is dropped and counted like a lost datagram. Thread rule: the
+// reactor's.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,9 @@
 // Answers ZeroMQ's question "may this CURVE key come in?" (ZAP, ZeroMQ RFC 27).
 //
 // libzmq 4.3.4 fails open: with no handler, or a dead one, every key is let in. So nothing may hang
-// on this handler alone: the lane asks again for every message (stream_lane.h), and RefusesStrangers
-// is asked before a lane listens. A context has one handler; it lives on the reactor.
+// on this handler alone: the lane asks again for every message (stream_lane.h), and
+// RefusesStrangers is asked before a lane listens. A context has one handler; it lives on the
+// reactor.
 #pragma once
 
 #include <memory>
