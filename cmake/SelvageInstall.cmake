@@ -100,7 +100,7 @@ install(FILES ${core_headers} DESTINATION include/selvage/core)
 install(FILES agents/node/node_core.h DESTINATION include/selvage/agents/node)
 install(FILES agents/membership/certificate.h DESTINATION include/selvage/agents/membership)
 
-foreach(program selvaged selvage-cli selvage-flow)
+foreach(program selvaged selvage selvage-flow)
   if(TARGET ${program})
     install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   endif()

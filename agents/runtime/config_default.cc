@@ -33,7 +33,7 @@ endpoint = "ipc:///run/selvage/api.sock"
 level = "info"                           # trace | debug | info | warn | error | off
 
 [[link]]                                 # one for each radio or interface
-transport = "ethernet"                  # ethernet | wifi | redcap | satellite | lorawan | a plug-in
+transport = "ethernet"                   # ethernet | wifi | redcap | satellite | lorawan | plug-in
 interface = "eth0"                       # neighbours on it are found by IPv6 multicast
 # listen = "192.0.2.1:7700"              # a fixed address instead of the interface's own
 # peers = ["udp://192.0.2.7:7700"]       # where multicast cannot reach
