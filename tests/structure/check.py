@@ -1,6 +1,6 @@
 """Checks that the tree keeps its shape: floors, purity of the protocol code, tidiness.
 
-    check.py floors|purity|tidy [ROOT]
+    check.py floors|purity|tidy|docs [ROOT]
 
 Prints one line per violation and exits 1 when there is any. Plain text scans over code with
 comments and strings taken out; check_test.py shows that each of them can fail.
@@ -196,7 +196,40 @@ def check_tidy(root):
     return problems
 
 
-CHECKS = {"floors": check_floors, "purity": check_purity, "tidy": check_tidy}
+def documents(root):
+    """Paths relative to root, of our Markdown files."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(f for f in folders if f != "build" and not f.startswith("."))
+        for name in sorted(files):
+            if name.endswith(".md"):
+                yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def check_docs(root):
+    """Links between documents lead somewhere; C++ in them is quoted from files that are built."""
+    problems = []
+    for path in documents(root):
+        text = read(root, path)
+        prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        for target in re.findall(r"\]\(([^)\s#]+)(?:#[^)]*)?\)", prose):
+            if "://" in target or target.startswith("mailto:"):
+                continue
+            where = os.path.join(root, os.path.dirname(path), target)
+            if not os.path.exists(where):
+                problems.append("%s: the link to %s leads nowhere" % (path, target))
+        for source, code in re.findall(
+                r"(?:From `([^`]+)`:\n\n)?^```cpp\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+            first = code.split("\n")[0]
+            if not source:
+                problems.append("%s: C++ without the file it is from: %s" % (path, first))
+            elif not os.path.exists(os.path.join(root, source)):
+                problems.append("%s: there is no %s" % (path, source))
+            elif code not in read(root, source):
+                problems.append("%s: this is not in %s: %s" % (path, source, first))
+    return problems
+
+
+CHECKS = {"floors": check_floors, "purity": check_purity, "tidy": check_tidy, "docs": check_docs}
 
 
 def main(arguments):

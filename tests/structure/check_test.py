@@ -130,6 +130,22 @@ class Tidy(Tree):
         self.none("tidy", "core/a.cc", "// " + "\u2192" * 97 + "\n")
 
 
+class Docs(Tree):
+    SOURCE = {"core/a.cc": "int a;\nint b;\n", "README.md": "# A\n"}
+
+    def test_links_and_quotations_that_are_right_pass(self):
+        self.assertEqual(self.problems("docs", dict(self.SOURCE, **{
+            "docs/a.md": "[r](../README.md#a) [w](https://example.org/x)\n\n"
+                         "From `core/a.cc`:\n\n```cpp\nint b;\n```\n"})), [])
+
+    def test_each_kind_of_broken_reference_is_found(self):
+        for text, what in (("[r](README.md)\n", "nowhere"),
+                           ("```cpp\nint b;\n```\n", "without the file"),
+                           ("From `core/b.cc`:\n\n```cpp\nint b;\n```\n", "there is no"),
+                           ("From `core/a.cc`:\n\n```cpp\nint c;\n```\n", "this is not in")):
+            self.one("docs", "docs/a.md", text, what, self.SOURCE)
+
+
 class Program(unittest.TestCase):
     def test_an_empty_tree_is_an_error_and_not_a_pass(self):
         with tempfile.TemporaryDirectory() as root:
