@@ -191,8 +191,8 @@ class Demo:
         self.rows.append(row)
         self.tell("the flow goes %s" % arrows(before))
         at = self.watch.begin_fault()
-        make()
         self.story.tell(text, at=at)
+        make()
         return at
 
     def _judge(self, row, at, avoids):
@@ -282,6 +282,7 @@ def main():
         __file__)), "../../build/release/bin"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
 
+    signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGHUP, interrupted)
     meshes.remove_leftovers()
