@@ -87,13 +87,16 @@ def why_no_namespaces():
 
 
 def remove_leftovers():
-    """Namespaces of demonstrations that were killed before they could clean up."""
-    if os.geteuid() != 0 or not os.path.isdir(NETNS_DIR):
-        return
-    for name in os.listdir(NETNS_DIR):
+    """What demonstrations that were killed could not clean up: namespaces and directories."""
+    def left_over(name):
         parts = name.split("-")
-        if name.startswith(PREFIX + "-") and len(parts) == 4 and parts[2].isdigit() \
-                and not os.path.exists("/proc/" + parts[2]):
+        return (name.startswith(PREFIX + "-") and len(parts) == 4 and parts[2].isdigit()
+                and not os.path.exists("/proc/" + parts[2]))
+
+    for name in filter(left_over, os.listdir(tempfile.gettempdir())):
+        shutil.rmtree(os.path.join(tempfile.gettempdir(), name), ignore_errors=True)
+    if os.geteuid() == 0 and os.path.isdir(NETNS_DIR):
+        for name in filter(left_over, os.listdir(NETNS_DIR)):
             subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL)
 
 
@@ -174,7 +177,7 @@ class Mesh:
         self.programs, self.links = programs, links
         self.namespaces, self.healing = namespaces, healing
         self.silenced = set()
-        self.dir = tempfile.mkdtemp(prefix=PREFIX + "-")
+        self.dir = tempfile.mkdtemp(prefix="%s-%d-" % (PREFIX, os.getpid()))
         self.nodes = {name: Node(self, name) for name in names}
 
     def program(self, name):
