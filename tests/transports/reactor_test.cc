@@ -145,6 +145,29 @@ BOOST_AUTO_TEST_CASE(a_zeromq_socket_is_served_while_it_has_messages) {
   zmq_ctx_term(context);
 }
 
+BOOST_AUTO_TEST_CASE(a_message_whose_wake_up_was_consumed_elsewhere_is_served) {
+  void* context = zmq_ctx_new();
+  void* pull = zmq_socket(context, ZMQ_PULL);
+  void* push = zmq_socket(context, ZMQ_PUSH);
+  BOOST_REQUIRE_EQUAL(zmq_bind(pull, "inproc://test"), 0);
+  BOOST_REQUIRE_EQUAL(zmq_connect(push, "inproc://test"), 0);
+  int received = 0;
+  reactor->AddZmqSocket(pull, [&] {
+    char byte;
+    if (zmq_recv(pull, &byte, 1, ZMQ_DONTWAIT) == 1) ++received;
+  });
+  zmq_send(push, "a", 1, 0);
+  int events = 0;
+  std::size_t size = sizeof(events);
+  zmq_getsockopt(pull, ZMQ_EVENTS, &events, &size);  // as any send on the socket does
+  reactor->RunOnce();                                // would sleep for ever
+  BOOST_TEST(received == 1);
+  reactor->RemoveZmqSocket(pull);
+  zmq_close(pull);
+  zmq_close(push);
+  zmq_ctx_term(context);
+}
+
 BOOST_AUTO_TEST_CASE(stop_from_another_thread_ends_a_run_that_waits_for_nothing) {
   std::thread stopper([&] { reactor->Stop(); });
   reactor->Run();
