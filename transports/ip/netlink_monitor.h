@@ -2,9 +2,10 @@
 //
 // The kernel tells over an rtnetlink socket: carrier, MTU and IPv6 link-local addresses. Carrier
 // loss seen here is the fastest failure detection there is (under a millisecond), so one monitor
-// serves every link of a reactor and costs nothing while nothing happens. One limit is the kernel's:
-// for an interface that is its own lower link (hardware; a veth whose two ends have the same index)
-// it reports carrier at most once a second, so a loss soon after another change comes late.
+// serves every link of a reactor and costs nothing while nothing happens. One limit is the
+// kernel's: for an interface that is its own lower link (hardware; a veth whose two ends have the
+// same index) it reports carrier at most once a second, machine-wide, so a loss soon after another
+// change comes late.
 //
 // When the socket overflows, or the kernel dropped messages, everything is asked for anew.
 // Thread rule: the reactor's thread. Must not outlive the reactor.
