@@ -1,0 +1,140 @@
+// selvage-sim: runs a scenario in ns-3 with Selvage or one of ns-3's own routing protocols.
+#include <CLI/CLI.hpp>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/report.h"
+#include "sim/runner.h"
+#include "sim/scenario_json.h"
+
+extern char** environ;
+
+namespace selvage::sim {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+struct Options {
+  std::string scenario;
+  std::string protocol;
+  std::string seed;
+  std::vector<std::string> settings;
+  std::string out;
+  bool plot = false;
+};
+
+int Complain(const absl::Status& status, int code) {
+  std::fprintf(stderr, "selvage-sim: %s\n", std::string(status.message()).c_str());
+  return code;
+}
+
+// --set first, then the options with a name of their own: they are the more explicit.
+absl::StatusOr<Settings> SettingsOf(const Options& options) {
+  Settings settings;
+  for (const std::string& text : options.settings) {
+    auto setting = ParseSetting(text);
+    if (!setting.ok()) return setting.status();
+    settings.push_back(*setting);
+  }
+  if (!options.protocol.empty()) settings.emplace_back("protocol", options.protocol);
+  if (!options.seed.empty()) settings.emplace_back("seed", options.seed);
+  return settings;
+}
+
+absl::StatusOr<RunInput> PrepareRun(const Options& options, const Settings& settings) {
+  RunInput input;
+  auto scenario = LoadScenario(options.scenario, settings);
+  if (!scenario.ok()) return scenario.status();
+  input.scenario = *scenario;
+  auto layout = DrawLayout(input.scenario);
+  if (!layout.ok()) return layout.status();
+  input.layout = *std::move(layout);
+  return input;
+}
+
+absl::StatusOr<RunInput> PrepareReplay(const Options& options, const Settings& settings) {
+  // What the file fixes may not be changed; the rest may.
+  static const std::set<std::string> kFree = {"protocol", "seed",          "rate",    "window_s",
+                                              "drain_s",  "payload_bytes", "class",   "crypto",
+                                              "healing",  "start_jitter_s"};
+  auto input = ImportScenario(options.scenario);
+  if (!input.ok()) return input.status();
+  for (const auto& [key, value] : settings) {
+    if (kFree.count(key) == 0) {
+      return absl::InvalidArgumentError("--set " + key +
+                                        ": the replayed scenario fixes this; can be set: protocol "
+                                        "seed rate window_s drain_s payload_bytes class crypto "
+                                        "healing start_jitter_s");
+    }
+    const absl::Status status = ApplySetting(key, value, &input->scenario);
+    if (!status.ok()) return status;
+  }
+  return input;
+}
+
+int Plot(const std::string& directory) {
+  std::string script = SELVAGE_SIM_SCRIPTS "/plot.py";
+  std::string interpreter = "python3";
+  std::string argument = directory;
+  char* arguments[] = {interpreter.data(), script.data(), argument.data(), nullptr};
+  pid_t child = 0;
+  int status = 0;
+  if (posix_spawnp(&child, "python3", nullptr, nullptr, arguments, environ) != 0 ||
+      waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    std::fprintf(stderr, "selvage-sim: no plots: python3 with matplotlib is needed "
+                         "(apt install python3-matplotlib)\n");
+    return kFailed;
+  }
+  return 0;
+}
+
+int Execute(const Options& options, bool replay, const std::vector<std::string>& arguments) {
+  const auto settings = SettingsOf(options);
+  if (!settings.ok()) return Complain(settings.status(), kUsage);
+  const auto input =
+      replay ? PrepareReplay(options, *settings) : PrepareRun(options, *settings);
+  if (!input.ok()) return Complain(input.status(), kUsage);
+  const auto output = Run(*input);
+  if (!output.ok()) return Complain(output.status(), kUsage);
+  const absl::Status written = WriteReport(options.out, arguments, *input, *output);
+  if (!written.ok()) return Complain(written, kFailed);
+  std::fputs(Summary(*input, *output).c_str(), stdout);
+  return options.plot ? Plot(options.out) : 0;
+}
+
+void AddOptions(CLI::App* command, Options* options) {
+  command->add_option("scenario", options->scenario, "scenario file")->required();
+  command->add_option("--protocol", options->protocol, "selvage, aodv, olsr or dsdv");
+  command->add_option("--seed", options->seed, "seed of topology, flows, faults and keys");
+  command->add_option("--set", options->settings, "KEY=VALUE: overrides a key of the scenario")
+      ->allow_extra_args(false);
+  command->add_option("--out", options->out, "directory for the results")->required();
+  command->add_flag("--plot", options->plot, "plots too (needs python3 with matplotlib)");
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Runs mesh scenarios in ns-3: Selvage beside AODV, OLSR and DSDV", "selvage-sim");
+  app.require_subcommand(1);
+  Options options;
+  CLI::App* run = app.add_subcommand("run", "run a scenario (TOML)");
+  CLI::App* replay = app.add_subcommand("replay", "run an exported scenario (JSON) again");
+  AddOptions(run, &options);
+  AddOptions(replay, &options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : kUsage;
+  }
+  return Execute(options, replay->parsed(), std::vector<std::string>(argv, argv + argc));
+}
+
+}  // namespace
+}  // namespace selvage::sim
+
+int main(int argc, char** argv) { return selvage::sim::Main(argc, argv); }

@@ -1,0 +1,255 @@
+#include "sim/runner.h"
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "ns3/boolean.h"
+#include "ns3/config.h"
+#include "ns3/double.h"
+#include "ns3/ipv4-address-helper.h"
+#include "ns3/ipv4-interface-container.h"
+#include "ns3/mobility-helper.h"
+#include "ns3/nstime.h"
+#include "ns3/position-allocator.h"
+#include "ns3/propagation-delay-model.h"
+#include "ns3/rng-seed-manager.h"
+#include "ns3/simulator.h"
+#include "ns3/string.h"
+#include "ns3/wifi-mac.h"
+#include "ns3/wifi-net-device.h"
+#include "ns3/yans-wifi-channel.h"
+#include "ns3/yans-wifi-helper.h"
+#include "sim/device_tap.h"
+#include "sim/fault_channel.h"
+#include "sim/packet_tag.h"
+#include "sim/protocol.h"
+#include "sim/usage.h"
+
+namespace selvage::sim {
+namespace {
+
+constexpr const char* kPhyMode = "ErpOfdmRate6Mbps";
+constexpr std::uint32_t kLlcBytes = 8;  // LLC/SNAP header, belongs to the link
+
+class World {
+ public:
+  explicit World(const RunInput& input)
+      : scenario_(input.scenario),
+        layout_(input.layout),
+        protocol_(scenario_.protocol == "selvage" ? NewSelvageProtocol()
+                                                  : NewIpProtocol(scenario_.protocol)),
+        channel_(ns3::CreateObject<FaultChannel>()),
+        usage_(layout_.size()),
+        ledger_(layout_.size(), static_cast<std::uint32_t>(layout_.flows.size()),
+                scenario_.traffic_start_s(), scenario_.fault_s, scenario_.end_s()),
+        injector_(scenario_, layout_, PeekPointer(channel_), &usage_, protocol_.get()),
+        packets_(layout_.flows.size()) {}
+
+  void Build() {
+    ns3::RngSeedManager::SetSeed(12345);
+    ns3::RngSeedManager::SetRun(scenario_.seed);
+    // The default, 100 s, silences a neighbour for that long after one failed resolution.
+    ns3::Config::SetDefault("ns3::ArpCache::DeadTimeout", ns3::TimeValue(ns3::Seconds(1)));
+    ns3::Config::SetDefault("ns3::WifiRemoteStationManager::NonUnicastMode",
+                            ns3::StringValue(kPhyMode));
+    stage_.scenario = &scenario_;
+    stage_.layout = &layout_;
+    stage_.nodes.Create(layout_.size());
+    PlaceNodes();
+    InstallWifi();
+    InstallStack();
+    protocol_->Install(stage_, [this](std::uint32_t flow, std::uint32_t sequence) {
+      Arrive(flow, sequence);
+    });
+  }
+
+  void Simulate(const std::vector<FaultEvent>& script) {
+    for (std::uint32_t f = 0; f < layout_.flows.size(); ++f) {
+      ns3::Simulator::Schedule(ns3::Seconds(layout_.flows[f].start_s), [this, f] { SendNext(f); });
+    }
+    injector_.Schedule(script);
+    ns3::Simulator::Stop(ns3::Seconds(scenario_.end_s() + scenario_.drain_s));
+    ns3::Simulator::Run();
+  }
+
+  RunOutput Collect() {
+    RunOutput out;
+    out.target = injector_.Target();
+    out.events = injector_.events();
+    for (std::uint32_t f = 0; f < layout_.flows.size(); ++f) {
+      out.affected.push_back(injector_.affected().count(f) > 0);
+    }
+    out.packets = std::move(packets_);
+    out.duplicates = duplicates_;
+    out.before = ledger_.before();
+    out.after = ledger_.after();
+    out.effects_hash = protocol_->EffectsHash();
+    if (out.effects_hash == 0) out.effects_hash = link_hash_.value();
+    out.counters = protocol_->Counters();
+    out.simulator_events = ns3::Simulator::GetEventCount();
+    out.simulated_s = ns3::Simulator::Now().GetSeconds();
+    return out;
+  }
+
+ private:
+  void PlaceNodes() {
+    ns3::MobilityHelper mobility;
+    auto places = ns3::CreateObject<ns3::ListPositionAllocator>();
+    for (const Position& p : layout_.positions) places->Add(ns3::Vector(p.x, p.y, 0));
+    mobility.SetPositionAllocator(places);
+    mobility.SetMobilityModel("ns3::ConstantPositionMobilityModel");
+    mobility.Install(stage_.nodes);
+    channel_->Configure(&layout_, scenario_.seed);
+    for (std::uint32_t i = 0; i < layout_.size(); ++i) {
+      channel_->SetNode(PeekPointer(stage_.nodes.Get(i)->GetObject<ns3::MobilityModel>()), i);
+    }
+  }
+
+  void InstallWifi() {
+    auto air = ns3::CreateObject<ns3::YansWifiChannel>();
+    air->SetPropagationLossModel(channel_);
+    air->SetPropagationDelayModel(ns3::CreateObject<ns3::ConstantSpeedPropagationDelayModel>());
+    ns3::YansWifiPhyHelper phy;
+    phy.SetChannel(air);
+    phy.Set("TxPowerStart", ns3::DoubleValue(kTxDbm));
+    phy.Set("TxPowerEnd", ns3::DoubleValue(kTxDbm));
+    phy.Set("RxSensitivity", ns3::DoubleValue(kRxSensitivityDbm));
+    ns3::WifiHelper wifi;
+    wifi.SetStandard(ns3::WIFI_STANDARD_80211g);
+    wifi.SetRemoteStationManager("ns3::ConstantRateWifiManager", "DataMode",
+                                 ns3::StringValue(kPhyMode), "ControlMode",
+                                 ns3::StringValue(kPhyMode));
+    ns3::WifiMacHelper mac;
+    mac.SetType("ns3::AdhocWifiMac");
+    stage_.devices = wifi.Install(phy, mac, stage_.nodes);
+    wifi.AssignStreams(stage_.devices, 1000);
+    for (std::uint32_t i = 0; i < layout_.size(); ++i) {
+      auto device = ns3::DynamicCast<ns3::WifiNetDevice>(stage_.devices.Get(i));
+      node_of_[ns3::Mac48Address::ConvertFrom(device->GetAddress())] = i;
+      device->GetMac()->TraceConnectWithoutContext(
+          "MacTx", ns3::MakeCallback(&World::HandOver, this).Bind(i));
+    }
+  }
+
+  void InstallStack() {
+    ns3::InternetStackHelper stack;
+    stack.SetIpv6StackInstall(false);
+    protocol_->ConfigureStack(&stack);
+    stack.Install(stage_.nodes);
+    stack.AssignStreams(stage_.nodes, 200000);
+    ns3::Ipv4AddressHelper addresses;
+    addresses.SetBase("10.1.0.0", "255.255.0.0");
+    const ns3::Ipv4InterfaceContainer interfaces = addresses.Assign(stage_.devices);
+    for (std::uint32_t i = 0; i < layout_.size(); ++i) {
+      stage_.addresses.push_back(interfaces.GetAddress(i));
+      DeviceTap::Install(stage_.nodes.Get(i), stage_.devices.Get(i),
+                         [this, i](const ns3::Address& from, const PacketLabel& label) {
+                           const auto mac = ns3::Mac48Address::ConvertFrom(from);
+                           return injector_.Passes(node_of_.at(mac), i, label.flow);
+                         });
+    }
+  }
+
+  // A packet goes from node's stack to its link.
+  void HandOver(std::uint32_t node, ns3::Ptr<const ns3::Packet> packet) {
+    if (channel_->silent(node)) return;
+    PacketTag tag;
+    const bool data = packet->PeekPacketTag(tag);
+    const ns3::Time now = ns3::Simulator::Now();
+    ledger_.Count(now.GetSeconds(), node, packet->GetSize() - kLlcBytes,
+                  data ? &tag.label : nullptr);
+    link_hash_.Int(static_cast<std::uint64_t>(now.GetNanoSeconds()));
+    link_hash_.Int(node);
+    link_hash_.Int(packet->GetSize());
+  }
+
+  void SendNext(std::uint32_t flow) {
+    const double now = ns3::Simulator::Now().GetSeconds();
+    if (now >= scenario_.end_s()) return;
+    const auto sequence = static_cast<std::uint32_t>(packets_[flow].size());
+    packets_[flow].push_back({now, -1});
+    protocol_->Send(flow, sequence);
+    ns3::Simulator::Schedule(ns3::Seconds(1 / scenario_.rate), [this, flow] { SendNext(flow); });
+  }
+
+  void Arrive(std::uint32_t flow, std::uint32_t sequence) {
+    if (flow >= packets_.size() || sequence >= packets_[flow].size()) return;
+    PacketRecord& record = packets_[flow][sequence];
+    if (record.received_s >= 0) {
+      ++duplicates_;
+    } else {
+      record.received_s = ns3::Simulator::Now().GetSeconds();
+    }
+  }
+
+  const Scenario scenario_;
+  const Layout layout_;
+  std::unique_ptr<Protocol> protocol_;
+  ns3::Ptr<FaultChannel> channel_;
+  Usage usage_;
+  Ledger ledger_;
+  FaultInjector injector_;
+  std::vector<std::vector<PacketRecord>> packets_;
+  std::uint64_t duplicates_ = 0;
+  TraceHash link_hash_;
+  std::map<ns3::Mac48Address, std::uint32_t> node_of_;
+  Stage stage_;
+};
+
+// A wrong target must not crash the simulator half way.
+absl::Status CheckTarget(const RunInput& input) {
+  const Scenario& s = input.scenario;
+  const int n = static_cast<int>(input.layout.size());
+  for (const FaultEvent& e : input.script) {
+    if (e.a >= n || e.b >= n) {
+      return absl::InvalidArgumentError(absl::StrCat("fault event ", e.what, " at ", e.t_s,
+                                                     " s names a node beyond ", n - 1));
+    }
+  }
+  if (s.target == "measured") return absl::OkStatus();
+  const bool link = s.fault == "silent" || s.fault == "oneway" || s.fault == "gray" ||
+                    s.fault == "ramp";
+  const auto dash = s.target.find('-');
+  const int a = std::atoi(s.target.c_str());
+  const int b = dash == std::string::npos ? 0 : std::atoi(s.target.c_str() + dash + 1);
+  if (link != (dash != std::string::npos)) {
+    return absl::InvalidArgumentError(absl::StrCat("\"target\" is ", s.target, ", must be a ",
+                                                   link ? "link (A-B)" : "node", " for fault ",
+                                                   s.fault));
+  }
+  if (a >= n || b >= n || (link && a == b)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"target\" is ", s.target, ", nodes are 0 to ", n - 1));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<RunOutput> Run(const RunInput& input) {
+  if (absl::Status status = CheckTarget(input); !status.ok()) return status;
+  const auto begin = std::chrono::steady_clock::now();
+  RunOutput out;
+  {
+    World world(input);
+    world.Build();
+    world.Simulate(input.script);
+    out = world.Collect();
+    ns3::Simulator::Destroy();
+  }
+  out.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
+  out.cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  out.rss_mb = static_cast<double>(usage.ru_maxrss) * 1024 / 1e6;
+  return out;
+}
+
+}  // namespace selvage::sim

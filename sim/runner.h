@@ -1,0 +1,46 @@
+// One run: builds the simulated world of a scenario, runs it, and measures every flow.
+//
+// ns-3 keeps global state (node list, addresses, random streams): one process makes one run.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "sim/fault_injector.h"
+#include "sim/layout.h"
+#include "sim/ledger.h"
+#include "sim/metrics.h"
+#include "sim/scenario.h"
+
+namespace selvage::sim {
+
+struct RunInput {
+  Scenario scenario;
+  Layout layout;
+  std::vector<FaultEvent> script;  // empty: the fault's target is resolved by the rule
+};
+
+struct RunOutput {
+  std::string target;
+  std::vector<FaultEvent> events;
+  std::vector<bool> affected;                       // by flow
+  std::vector<std::vector<PacketRecord>> packets;   // by flow
+  std::uint64_t duplicates = 0;
+  ByteCounts before;
+  ByteCounts after;
+  std::uint64_t effects_hash = 0;
+  std::map<std::string, std::uint64_t> counters;
+  std::uint64_t simulator_events = 0;
+  double simulated_s = 0;
+  double wall_s = 0;
+  double cpu_s = 0;
+  double rss_mb = 0;  // largest resident set, 10^6 bytes
+};
+
+// Runs to the end. InvalidArgument: the fault target is no node or link of the layout.
+absl::StatusOr<RunOutput> Run(const RunInput& input);
+
+}  // namespace selvage::sim

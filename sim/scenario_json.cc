@@ -1,0 +1,183 @@
+#include "sim/scenario_json.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+
+namespace selvage::sim {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kNodesMax = 4096;
+constexpr std::size_t kFlowsMax = 10000;
+
+Json TopologyJson(const RunInput& input) {
+  const Layout& layout = input.layout;
+  Json topology = {{"kind", input.scenario.topology},
+                   {"n", layout.size()},
+                   {"seed", input.scenario.seed},
+                   {"field_m", layout.field_m},
+                   {"radio",
+                    {{"standard", "802.11g adhoc"},
+                     {"mode", "ErpOfdmRate6Mbps"},
+                     {"tx_dbm", kTxDbm},
+                     {"ref_loss_db_1m", kReferenceLossDb},
+                     {"exponent", kLossExponent},
+                     {"link_threshold_dbm", kLinkDbm},
+                     {"nominal_range_m", NominalRangeMetres()}}}};
+  Json nodes = Json::array();
+  Json links = Json::array();
+  for (std::uint32_t i = 0; i < layout.size(); ++i) {
+    nodes.push_back({{"id", i},
+                     {"x", layout.positions[i].x},
+                     {"y", layout.positions[i].y},
+                     {"side", layout.right[i] ? 1 : 0},
+                     {"endpoint", layout.endpoint[i] ? 1 : 0}});
+    for (const std::uint32_t j : layout.neighbours[i]) {
+      if (i < j) links.push_back({i, j});
+    }
+  }
+  topology["nodes"] = nodes;
+  topology["links"] = links;
+  return topology;
+}
+
+Json FaultJson(const Scenario& s, const RunOutput& output) {
+  Json events = Json::array();
+  for (const FaultEvent& e : output.events) {
+    events.push_back({{"t", e.t_s}, {"what", e.what}, {"a", e.a}, {"b", e.b}, {"p", e.p}});
+  }
+  return {{"kind", s.fault},
+          {"t_s", s.fault_s},
+          {"end_s", s.end_s()},
+          {"loss_p", s.loss_share},
+          {"ramp_s", s.ramp_s},
+          {"partition_s", s.partition_s},
+          {"churn_every_s", s.churn_every_s},
+          {"target_rule", s.target},
+          {"resolved_by", s.protocol},
+          {"events", events}};
+}
+
+// Reads known members; throws what nlohmann-json throws, caught by ImportScenario.
+void ReadJson(const Json& file, RunInput* input) {
+  Scenario& s = input->scenario;
+  const Json& topology = file.at("topology");
+  const Json& traffic = file.at("traffic");
+  const Json& fault = file.at("fault");
+  s.topology = topology.at("kind").get<std::string>();
+  s.seed = topology.at("seed").get<std::uint64_t>();
+  input->layout.field_m = topology.at("field_m").get<double>();
+  for (const Json& node : topology.at("nodes")) {
+    input->layout.positions.push_back({node.at("x").get<double>(), node.at("y").get<double>()});
+  }
+  s.nodes = input->layout.size();
+  s.rate = traffic.at("rate_pps").get<double>();
+  s.payload_bytes = traffic.at("payload_bytes").get<std::uint32_t>();
+  for (const Json& f : traffic.at("flows")) {
+    input->layout.flows.push_back({f.at("src").get<std::uint32_t>(),
+                                   f.at("dst").get<std::uint32_t>(), f.at("start_s").get<double>(),
+                                   f.at("hops").get<std::uint32_t>()});
+  }
+  s.flows = static_cast<std::uint32_t>(input->layout.flows.size());
+  s.fault = fault.at("kind").get<std::string>();
+  s.fault_s = fault.at("t_s").get<double>();
+  s.window_s = fault.at("end_s").get<double>() - s.fault_s;
+  s.loss_share = fault.at("loss_p").get<double>();
+  s.ramp_s = fault.at("ramp_s").get<double>();
+  s.partition_s = fault.at("partition_s").get<double>();
+  s.churn_every_s = fault.at("churn_every_s").get<double>();
+  for (const Json& e : fault.at("events")) {
+    input->script.push_back({e.at("t").get<double>(), e.at("what").get<std::string>(),
+                             e.at("a").get<int>(), e.at("b").get<int>(), e.at("p").get<double>()});
+  }
+}
+
+absl::Status Check(const RunInput& input) {
+  const Scenario& s = input.scenario;
+  const std::uint32_t n = input.layout.size();
+  if (n < 2 || n > kNodesMax || input.layout.flows.empty() ||
+      input.layout.flows.size() > kFlowsMax) {
+    return absl::InvalidArgumentError(absl::StrCat("needs 2 to ", kNodesMax, " nodes and 1 to ",
+                                                   kFlowsMax, " flows"));
+  }
+  for (const Flow& f : input.layout.flows) {
+    if (f.src >= n || f.dst >= n || f.src == f.dst || f.start_s < 0) {
+      return absl::InvalidArgumentError(absl::StrCat("flow ", f.src, " to ", f.dst, " is wrong"));
+    }
+  }
+  if (!(s.rate >= 1 && s.rate <= 1000) || s.payload_bytes < 16 || s.payload_bytes > 1200) {
+    return absl::InvalidArgumentError(
+        "rate_pps must be 1 to 1000, payload_bytes 16 to 1200");
+  }
+  if (!IsFault(s.fault)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "fault kind \"", s.fault, "\" cannot be replayed (none crash silent oneway gray ramp ",
+        "blackhole partition churn can)"));
+  }
+  if (s.fault != "none" && input.script.empty()) {
+    return absl::InvalidArgumentError("the fault has no events to replay");
+  }
+  if (s.fault_s < 10 || s.window_s <= 0) {
+    return absl::InvalidArgumentError("the fault must come at 10 s or later and before end_s");
+  }
+  for (const FaultEvent& e : input.script) {
+    const bool needs_node = e.what != "cut" && e.what != "merge";
+    const bool needs_link = e.what == "silent" || e.what == "oneway" || e.what == "gray" ||
+                            e.what == "ramp";
+    if (!IsFaultEvent(e.what) || e.t_s < 0 || (needs_node && e.a < 0) || (needs_link && e.b < 0)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("fault event \"", e.what, "\" at ", e.t_s, " s cannot be replayed"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string ExportScenario(const RunInput& input, const RunOutput& output) {
+  const Scenario& s = input.scenario;
+  Json flows = Json::array();
+  for (std::size_t f = 0; f < input.layout.flows.size(); ++f) {
+    const Flow& flow = input.layout.flows[f];
+    flows.push_back({{"id", f},
+                     {"src", flow.src},
+                     {"dst", flow.dst},
+                     {"start_s", flow.start_s},
+                     {"hops", flow.hops}});
+  }
+  const Json file = {{"topology", TopologyJson(input)},
+                     {"traffic",
+                      {{"rate_pps", s.rate},
+                       {"payload_bytes", s.payload_bytes},
+                       {"stop_s", s.end_s()},
+                       {"flows", flows}}},
+                     {"fault", FaultJson(s, output)}};
+  return file.dump(1) + "\n";
+}
+
+absl::StatusOr<RunInput> ImportScenario(const std::string& path) {
+  std::ifstream in(path);
+  if (!in.good()) return absl::NotFoundError(absl::StrCat("cannot read scenario file ", path));
+  RunInput input;
+  try {
+    ReadJson(Json::parse(in), &input);
+  } catch (const nlohmann::json::exception& e) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": ", e.what()));
+  }
+  if (const absl::Status status = Check(input); !status.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": ", std::string(status.message())));
+  }
+  double first = input.scenario.fault_s;
+  for (const Flow& f : input.layout.flows) first = std::min(first, f.start_s);
+  // Flows start within the first second of the traffic.
+  input.scenario.pre_s = std::max(1.0, std::ceil(input.scenario.fault_s - first));
+  CompleteLayout(&input.layout);
+  return input;
+}
+
+}  // namespace selvage::sim
