@@ -29,6 +29,14 @@ struct Stage {
   std::vector<ns3::Ipv4Address> addresses;
 };
 
+// Something a node reported about itself: time, which node, what, one line for people.
+struct Incident {
+  double t_s = 0;
+  std::uint32_t node = 0;
+  std::string kind;
+  std::string text;
+};
+
 class Protocol {
  public:
   // A packet of a flow reached the flow's destination (once per arrival, duplicates included).
@@ -47,6 +55,8 @@ class Protocol {
   virtual std::uint64_t EffectsHash() const { return 0; }
   // Sums over all nodes, for the manifest.
   virtual std::map<std::string, std::uint64_t> Counters() const { return {}; }
+  // In order of time; bounded, the first ones are kept.
+  virtual std::vector<Incident> Incidents() const { return {}; }
 };
 
 // aodv, olsr or dsdv of ns-3 with UDP sockets on top.

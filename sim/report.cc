@@ -246,6 +246,18 @@ std::string Timeline(const RunInput& input, const RunOutput& output) {
   return text;
 }
 
+// What nodes said of themselves, seconds relative to the fault. `text` runs to the end of the line.
+std::string EventsCsv(const RunInput& input, const RunOutput& output) {
+  std::string text = "t_s,node,kind,text\n";
+  for (const Incident& i : output.incidents) {
+    std::string line = i.text;
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    absl::StrAppend(&text, absl::StrFormat("%.6f", i.t_s - input.scenario.fault_s), ",", i.node,
+                    ",", i.kind, ",", line, "\n");
+  }
+  return text;
+}
+
 std::string Manifest(const std::vector<std::string>& arguments, const RunInput& input,
                      const RunOutput& out) {
   const Scenario& s = input.scenario;
@@ -267,7 +279,7 @@ std::string Manifest(const std::vector<std::string>& arguments, const RunInput& 
       {"simulator_events", out.simulator_events},
       {"counters", out.counters},
       {"files",
-       {"runs.csv", "flows.csv", "timeline.csv", "scenario.json", "manifest.json"}}};
+       {"runs.csv", "flows.csv", "timeline.csv", "events.csv", "scenario.json", "manifest.json"}}};
   return m.dump(1) + "\n";
 }
 
@@ -288,6 +300,7 @@ absl::Status WriteReport(const std::string& directory, const std::vector<std::st
        {AppendCsv(directory + "/runs.csv", {RunRow(input, output, e)}),
         AppendCsv(directory + "/flows.csv", flows),
         WriteFile(directory + "/timeline.csv", Timeline(input, output)),
+        WriteFile(directory + "/events.csv", EventsCsv(input, output)),
         WriteFile(directory + "/scenario.json", ExportScenario(input, output)),
         WriteFile(directory + "/manifest.json", Manifest(arguments, input, output))}) {
     if (!status.ok()) return status;

@@ -26,7 +26,6 @@
 #include "sim/device_tap.h"
 #include "sim/fault_channel.h"
 #include "sim/packet_tag.h"
-#include "sim/protocol.h"
 #include "sim/usage.h"
 
 namespace selvage::sim {
@@ -90,6 +89,7 @@ class World {
     out.effects_hash = protocol_->EffectsHash();
     if (out.effects_hash == 0) out.effects_hash = link_hash_.value();
     out.counters = protocol_->Counters();
+    out.incidents = protocol_->Incidents();
     out.simulator_events = ns3::Simulator::GetEventCount();
     out.simulated_s = ns3::Simulator::Now().GetSeconds();
     return out;

@@ -13,6 +13,7 @@
 #include "sim/layout.h"
 #include "sim/ledger.h"
 #include "sim/metrics.h"
+#include "sim/protocol.h"
 #include "sim/scenario.h"
 
 namespace selvage::sim {
@@ -33,6 +34,7 @@ struct RunOutput {
   ByteCounts after;
   std::uint64_t effects_hash = 0;
   std::map<std::string, std::uint64_t> counters;
+  std::vector<Incident> incidents;
   std::uint64_t simulator_events = 0;
   double simulated_s = 0;
   double wall_s = 0;

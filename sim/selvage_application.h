@@ -1,0 +1,80 @@
+// The node core as an ns-3 application: the same code as on a device, on ns-3's clock and channels.
+//
+// Frames travel as UDP datagrams on port 7700 over the node's ad hoc device: to a neighbour by
+// unicast (resolved by ARP, acknowledged and repeated by the MAC, which tells us nothing), to
+// everybody by broadcast. The core learns what a device would learn: arriving datagrams and the time.
+// Persisted writes are durable at once (a disk that takes no time).
+//
+// Thread rule: ns-3's. Aggregate to one node, give it Configure() before it starts.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agents/node/node_core.h"
+#include "core/store.h"
+#include "ns3/application.h"
+#include "ns3/event-id.h"
+#include "ns3/ipv4-address.h"
+#include "ns3/socket.h"
+#include "sim/frame_sight.h"
+#include "sim/ledger.h"
+
+namespace selvage::sim {
+
+inline constexpr std::uint16_t kSelvagePort = 7700;
+// An Ethernet-sized IPv4 packet less 20 bytes of IPv4 and 8 of UDP header.
+inline constexpr std::uint32_t kSelvageMtuBytes = 1472;
+
+class SelvageApplication : public ns3::Application {
+ public:
+  using Arrival = std::function<void(const Deliver&)>;
+  using EventSink = std::function<void(std::uint32_t node, const Event&)>;
+
+  static ns3::TypeId GetTypeId();
+  SelvageApplication();
+  ~SelvageApplication() override;
+
+  // Before the application starts. `crypto` is init.crypto, watched.
+  void Configure(NodeCore::Init init, std::shared_ptr<WatchedCrypto> crypto, Arrival arrival,
+                 EventSink events);
+
+  // False: not started, or refused by the core; *reason says why.
+  bool Submit(Message message, std::string* reason);
+  // Null before the start.
+  NodeCore* core() { return core_.get(); }
+  // Over everything the core asked for, with node and time, in order.
+  std::uint64_t EffectsHash() const { return hash_.value(); }
+
+ private:
+  void StartApplication() override;
+  void StopApplication() override;
+  void DoDispose() override;
+
+  void OnSocket(ns3::Ptr<ns3::Socket> socket);
+  void OnTimer();
+  // Carries out all pending effects, then arms the timer for the next deadline.
+  void Settle();
+  void Perform(SendFrame* effect);
+  void Perform(Persist* effect);
+  void HashEffect(const Effect& effect);
+  void ArmTimer();
+
+  std::optional<NodeCore::Init> init_;
+  std::shared_ptr<WatchedCrypto> crypto_;
+  Arrival arrival_;
+  EventSink events_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<NodeCore> core_;
+  ns3::Ptr<ns3::Socket> socket_;
+  ns3::EventId timer_;
+  Time armed_ = kNever;
+  TraceHash hash_;
+};
+
+}  // namespace selvage::sim
