@@ -8,8 +8,8 @@
 
 namespace selvage::sim {
 namespace {
-// The stack registers once per protocol and device (loopback included); unregistering is silent when
-// none is left.
+// The stack registers once per protocol and device (loopback included); unregistering is silent
+// when none is left.
 constexpr int kRegistrationsMax = 8;
 }  // namespace
 

@@ -23,7 +23,8 @@ class DeviceTap : public ns3::SimpleRefCount<DeviceTap> {
  public:
   // Replaces the stack's registration for IPv4 and ARP on this device. REQUIRES: a node with an
   // Internet stack.
-  static void Install(ns3::Ptr<ns3::Node> node, ns3::Ptr<ns3::NetDevice> device, TapVerdict verdict);
+  static void Install(ns3::Ptr<ns3::Node> node, ns3::Ptr<ns3::NetDevice> device,
+                      TapVerdict verdict);
 
  private:
   void Receive(ns3::Ptr<ns3::NetDevice> device, ns3::Ptr<const ns3::Packet> packet,

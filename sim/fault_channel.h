@@ -1,4 +1,5 @@
-// The channel's loss, with faults: silenced nodes, cut directed links, a divided field, a fading link.
+// The channel's loss, with faults: silenced nodes, cut directed links, a divided field, a fading
+// link.
 //
 // Losses are precomputed from the layout (the same log-distance formula for every pair). A cut made
 // here takes everything with it, acknowledgements of the MAC and hellos included: the only place

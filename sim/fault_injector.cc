@@ -19,8 +19,8 @@ bool OfLink(const std::string& what) {
 }  // namespace
 
 bool IsFaultEvent(const std::string& what) {
-  return OfLink(what) || what == "crash" || what == "blackhole" || what == "down" ||
-         what == "up" || what == "cut" || what == "merge";
+  return OfLink(what) || what == "crash" || what == "blackhole" || what == "down" || what == "up" ||
+         what == "cut" || what == "merge";
 }
 
 FaultInjector::FaultInjector(const Scenario& scenario, const Layout& layout, FaultChannel* channel,
@@ -30,8 +30,8 @@ FaultInjector::FaultInjector(const Scenario& scenario, const Layout& layout, Fau
       channel_(channel),
       usage_(usage),
       protocol_(protocol),
-      packets_min_(std::max(1u, static_cast<std::uint32_t>(
-                                    std::lround(scenario.rate * kMeasureSeconds / 10)))),
+      packets_min_(std::max(
+          1u, static_cast<std::uint32_t>(std::lround(scenario.rate * kMeasureSeconds / 10)))),
       loss_random_(scenario.seed * 15485863ull + 3),
       churn_random_(scenario.seed * 32452843ull + 11) {}
 

@@ -1,10 +1,10 @@
 // Lets the simulator tell which of the frames that a node sends carry application packets, although
 // everything is sealed: it looks over the shoulder of the node's crypto provider.
 //
-// A packet of a flow begins with a marker. When an origin seals it end to end, its tag is noted; when
-// a node seals a frame for a hop, the plaintext is at hand, and if it ends in a data packet with a
-// noted tag, the frame's own tag is noted with that packet's label. Works the same with real and with
-// stand-in cryptography, and changes nothing that the node sees.
+// A packet of a flow begins with a marker. When an origin seals it end to end, its tag is noted;
+// when a node seals a frame for a hop, the plaintext is at hand, and if it ends in a data packet
+// with a noted tag, the frame's own tag is noted with that packet's label. Works the same with real
+// and with stand-in cryptography, and changes nothing that the node sees.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,8 @@ namespace selvage::sim {
 // Least payload of a numbered packet.
 inline constexpr std::size_t kMarkedBytesMin = 16;
 
-// A payload of `bytes` (at least kMarkedBytesMin) that carries flow and sequence; the rest is filler.
+// A payload of `bytes` (at least kMarkedBytesMin) that carries flow and sequence; the rest is
+// filler.
 Bytes MarkedPayload(std::uint32_t flow, std::uint32_t sequence, std::size_t bytes);
 // nullopt: not made by MarkedPayload.
 std::optional<PacketLabel> ReadMarker(ByteSpan payload);
@@ -62,9 +63,7 @@ class WatchedCrypto final : public Crypto {
   void GenerateKeyPair(PrivateKey* secret, PublicKey* pub) override {
     inner_->GenerateKeyPair(secret, pub);
   }
-  PublicKey DerivePublic(const PrivateKey& secret) override {
-    return inner_->DerivePublic(secret);
-  }
+  PublicKey DerivePublic(const PrivateKey& secret) override { return inner_->DerivePublic(secret); }
   bool Dh(const PrivateKey& secret, const PublicKey& peer, SymmetricKey* out) override {
     return inner_->Dh(secret, peer, out);
   }

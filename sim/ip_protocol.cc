@@ -37,13 +37,13 @@ class IpProtocol final : public Protocol {
     arrival_ = std::move(arrival);
     std::set<std::uint32_t> receivers;
     for (const Flow& flow : stage.layout->flows) {
-      auto sender = ns3::Socket::CreateSocket(stage.nodes.Get(flow.src),
-                                              ns3::UdpSocketFactory::GetTypeId());
+      auto sender =
+          ns3::Socket::CreateSocket(stage.nodes.Get(flow.src), ns3::UdpSocketFactory::GetTypeId());
       sender->Bind();
       senders_.push_back(sender);
       if (!receivers.insert(flow.dst).second) continue;
-      auto receiver = ns3::Socket::CreateSocket(stage.nodes.Get(flow.dst),
-                                                ns3::UdpSocketFactory::GetTypeId());
+      auto receiver =
+          ns3::Socket::CreateSocket(stage.nodes.Get(flow.dst), ns3::UdpSocketFactory::GetTypeId());
       receiver->Bind(ns3::InetSocketAddress(ns3::Ipv4Address::GetAny(), kPort));
       receiver->SetRecvCallback(ns3::MakeCallback(&IpProtocol::Receive, this));
       receivers_.push_back(receiver);

@@ -92,9 +92,8 @@ std::vector<int> Layout::HopsFrom(std::uint32_t from, int node, int a, int b) co
 }
 
 bool Layout::FlowsSurvive(int node, int a, int b) const {
-  return std::all_of(flows.begin(), flows.end(), [&](const Flow& f) {
-    return HopsFrom(f.src, node, a, b)[f.dst] >= 0;
-  });
+  return std::all_of(flows.begin(), flows.end(),
+                     [&](const Flow& f) { return HopsFrom(f.src, node, a, b)[f.dst] >= 0; });
 }
 
 std::vector<double> Layout::Betweenness() const {
@@ -156,9 +155,9 @@ absl::StatusOr<Layout> DrawLayout(const Scenario& scenario) {
   ScenarioRandom placement(scenario.seed * 7919ull + 17);
   for (int tries = 0;; ++tries) {
     if (tries >= kPlacementTriesMax) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "no connected topology of ", scenario.nodes, " nodes in ", kPlacementTriesMax,
-          " tries; raise \"degree\" (now ", scenario.degree, ")"));
+      return absl::ResourceExhaustedError(
+          absl::StrCat("no connected topology of ", scenario.nodes, " nodes in ",
+                       kPlacementTriesMax, " tries; raise \"degree\" (now ", scenario.degree, ")"));
     }
     if (scenario.topology == "grid") {
       PlaceGrid(scenario.nodes, &layout);
@@ -172,9 +171,9 @@ absl::StatusOr<Layout> DrawLayout(const Scenario& scenario) {
   ScenarioRandom choice(scenario.seed * 104729ull + 5);
   for (int tries = 0; !DrawFlows(scenario, &choice, &layout); ++tries) {
     if (tries >= kFlowTriesMax) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("cannot place ", scenario.flows, " flows of at least ", scenario.min_hops,
-                       " hops; lower \"flows\" or \"min_hops\""));
+      return absl::ResourceExhaustedError(absl::StrCat("cannot place ", scenario.flows,
+                                                       " flows of at least ", scenario.min_hops,
+                                                       " hops; lower \"flows\" or \"min_hops\""));
     }
   }
   CompleteLayout(&layout);

@@ -1,7 +1,7 @@
 // Where nodes stand, who hears whom, and which flows run: everything drawn before time starts.
 //
-// Radio: log-distance loss, no fading; a link exists where the received power reaches ns-3's preamble
-// detection threshold. Pure computation: no ns-3 type here, so it is tested by itself.
+// Radio: log-distance loss, no fading; a link exists where the received power reaches ns-3's
+// preamble detection threshold. Pure computation: no ns-3 type here, so it is tested by itself.
 #pragma once
 
 #include <cstdint>

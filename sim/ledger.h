@@ -1,5 +1,5 @@
-// Bytes that nodes hand to their links, split into data and control; one window before the fault and
-// one after it.
+// Bytes that nodes hand to their links, split into data and control; one window before the fault
+// and one after it.
 //
 // Data is the first copy of each packet at each node that sends it on, with its base header; all
 // else is control: routing messages, address resolution, repeated copies above the MAC, and what a

@@ -1,8 +1,8 @@
 // selvage-sim: runs a scenario in ns-3 with Selvage or one of ns-3's own routing protocols.
-#include <CLI/CLI.hpp>
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <set>
 #include <string>
@@ -60,8 +60,8 @@ absl::StatusOr<RunInput> PrepareRun(const Options& options, const Settings& sett
 
 absl::StatusOr<RunInput> PrepareReplay(const Options& options, const Settings& settings) {
   // What the file fixes may not be changed; the rest may.
-  static const std::set<std::string> kFree = {"protocol", "seed",          "rate",    "window_s",
-                                              "drain_s",  "payload_bytes", "class",   "crypto",
+  static const std::set<std::string> kFree = {"protocol", "seed",          "rate",  "window_s",
+                                              "drain_s",  "payload_bytes", "class", "crypto",
                                               "healing",  "start_jitter_s"};
   auto input = ImportScenario(options.scenario);
   if (!input.ok()) return input.status();
@@ -78,27 +78,31 @@ absl::StatusOr<RunInput> PrepareReplay(const Options& options, const Settings& s
   return input;
 }
 
-int Plot(const std::string& directory) {
+// False: this interpreter is not there, has no matplotlib, or failed.
+bool PlotWith(std::string interpreter, std::string directory) {
   std::string script = SELVAGE_SIM_SCRIPTS "/plot.py";
-  std::string interpreter = "python3";
-  std::string argument = directory;
-  char* arguments[] = {interpreter.data(), script.data(), argument.data(), nullptr};
+  char* arguments[] = {interpreter.data(), script.data(), directory.data(), nullptr};
   pid_t child = 0;
   int status = 0;
-  if (posix_spawnp(&child, "python3", nullptr, nullptr, arguments, environ) != 0 ||
-      waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    std::fprintf(stderr, "selvage-sim: no plots: python3 with matplotlib is needed "
-                         "(apt install python3-matplotlib)\n");
-    return kFailed;
+  return posix_spawnp(&child, interpreter.c_str(), nullptr, nullptr, arguments, environ) == 0 &&
+         waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+int Plot(const std::string& directory) {
+  // A python3 of the user's own ahead of the system's need not have the system's packages.
+  for (const char* interpreter : {"python3", "/usr/bin/python3"}) {
+    if (PlotWith(interpreter, directory)) return 0;
   }
-  return 0;
+  std::fprintf(stderr,
+               "selvage-sim: no plots: python3 with matplotlib is needed "
+               "(apt install python3-matplotlib)\n");
+  return kFailed;
 }
 
 int Execute(const Options& options, bool replay, const std::vector<std::string>& arguments) {
   const auto settings = SettingsOf(options);
   if (!settings.ok()) return Complain(settings.status(), kUsage);
-  const auto input =
-      replay ? PrepareReplay(options, *settings) : PrepareRun(options, *settings);
+  const auto input = replay ? PrepareReplay(options, *settings) : PrepareRun(options, *settings);
   if (!input.ok()) return Complain(input.status(), kUsage);
   const auto output = Run(*input);
   if (!output.ok()) return Complain(output.status(), kUsage);

@@ -1,9 +1,12 @@
 // What a flow suffered: outage, heal time, loss. Pure arithmetic over send and receive times.
 //
-// Definitions (all relative to the reference time, which is the fault, or the merge of a partition):
-//   outage  longest gap between two receptions from the last one before the fault (at most 1 s before)
+// Definitions (all relative to the reference time, which is the fault, or the merge of a
+// partition):
+//   outage  longest gap between two receptions from the last one before the fault (at most 1 s
+//   before)
 //           to the end of the traffic; without a fault it is the packet interval.
-//   heal    a window of one second of packets, slid by one packet, first falls below 90 % delivered;
+//   heal    a window of one second of packets, slid by one packet, first falls below 90 %
+//   delivered;
 //           heal is when a window is at 90 % again, taken when its first packet arrives, minus the
 //           reference. 0: never below. Infinite: never again. Only a dip that begins within
 //           `attribution_s` is put down to the fault.

@@ -5,9 +5,8 @@
 namespace selvage::sim {
 
 ns3::TypeId PacketTag::GetTypeId() {
-  static const ns3::TypeId kId = ns3::TypeId("selvage::sim::PacketTag")
-                                     .SetParent<ns3::Tag>()
-                                     .AddConstructor<PacketTag>();
+  static const ns3::TypeId kId =
+      ns3::TypeId("selvage::sim::PacketTag").SetParent<ns3::Tag>().AddConstructor<PacketTag>();
   return kId;
 }
 

@@ -107,9 +107,7 @@ double Percentile95(const std::vector<double>& ascending) {
 }
 
 void AppendCounts(const char* suffix, const ByteCounts& c, double node_seconds, Row* row) {
-  const auto per = [&](std::uint64_t v) {
-    return Number(static_cast<double>(v) / node_seconds);
-  };
+  const auto per = [&](std::uint64_t v) { return Number(static_cast<double>(v) / node_seconds); };
   row->push_back({absl::StrCat("control_Bps_node", suffix), per(c.control_bytes)});
   row->push_back({absl::StrCat("control_pps_node", suffix), per(c.control_packets)});
   row->push_back({absl::StrCat("data_Bps_node", suffix), per(c.data_bytes)});
@@ -120,8 +118,8 @@ std::string Hex(std::uint64_t v) { return absl::StrFormat("%016x", v); }
 
 Row RunRow(const RunInput& input, const RunOutput& out, const Evaluation& e) {
   const Scenario& s = input.scenario;
-  const auto never = std::count_if(e.heals_s.begin(), e.heals_s.end(),
-                                   [](double h) { return std::isinf(h); });
+  const auto never =
+      std::count_if(e.heals_s.begin(), e.heals_s.end(), [](double h) { return std::isinf(h); });
   Row row = {{"protocol", s.protocol},
              {"topology", s.topology},
              {"n", absl::StrCat(input.layout.size())},
@@ -321,10 +319,9 @@ std::string Summary(const RunInput& input, const RunOutput& output) {
       s.protocol, s.topology, input.layout.size(), s.seed, s.rate, s.fault, output.target,
       e.outages_ms.size(), e.flows.size(), e.before.share(), e.after.share(), e.affected.share(),
       Number(Median(e.lost)), Number(Largest(e.lost)), Number(Median(e.outages_ms)),
-      Number(Largest(e.outages_ms)),
-      static_cast<double>(output.after.control_bytes) / node_seconds, Number(e.delay_mean_ms),
-      Number(Percentile95(e.delays_ms)), output.simulated_s, output.wall_s, output.rss_mb,
-      Hex(output.effects_hash));
+      Number(Largest(e.outages_ms)), static_cast<double>(output.after.control_bytes) / node_seconds,
+      Number(e.delay_mean_ms), Number(Percentile95(e.delays_ms)), output.simulated_s, output.wall_s,
+      output.rss_mb, Hex(output.effects_hash));
 }
 
 }  // namespace selvage::sim

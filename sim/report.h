@@ -10,8 +10,8 @@
 namespace selvage::sim {
 
 // Writes all files into `directory`, which is made when it is not there. runs.csv and flows.csv are
-// appended to (one line per run, one per flow and run); the others describe the last run. `arguments`
-// is the command line as given. Errors: what could not be written, and why.
+// appended to (one line per run, one per flow and run); the others describe the last run.
+// `arguments` is the command line as given. Errors: what could not be written, and why.
 absl::Status WriteReport(const std::string& directory, const std::vector<std::string>& arguments,
                          const RunInput& input, const RunOutput& output);
 

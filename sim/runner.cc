@@ -61,9 +61,8 @@ class World {
     PlaceNodes();
     InstallWifi();
     InstallStack();
-    protocol_->Install(stage_, [this](std::uint32_t flow, std::uint32_t sequence) {
-      Arrive(flow, sequence);
-    });
+    protocol_->Install(
+        stage_, [this](std::uint32_t flow, std::uint32_t sequence) { Arrive(flow, sequence); });
   }
 
   void Simulate(const std::vector<FaultEvent>& script) {
@@ -206,13 +205,13 @@ absl::Status CheckTarget(const RunInput& input) {
   const int n = static_cast<int>(input.layout.size());
   for (const FaultEvent& e : input.script) {
     if (e.a >= n || e.b >= n) {
-      return absl::InvalidArgumentError(absl::StrCat("fault event ", e.what, " at ", e.t_s,
-                                                     " s names a node beyond ", n - 1));
+      return absl::InvalidArgumentError(
+          absl::StrCat("fault event ", e.what, " at ", e.t_s, " s names a node beyond ", n - 1));
     }
   }
   if (s.target == "measured") return absl::OkStatus();
-  const bool link = s.fault == "silent" || s.fault == "oneway" || s.fault == "gray" ||
-                    s.fault == "ramp";
+  const bool link =
+      s.fault == "silent" || s.fault == "oneway" || s.fault == "gray" || s.fault == "ramp";
   const auto dash = s.target.find('-');
   const int a = std::atoi(s.target.c_str());
   const int b = dash == std::string::npos ? 0 : std::atoi(s.target.c_str() + dash + 1);

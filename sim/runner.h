@@ -27,8 +27,8 @@ struct RunInput {
 struct RunOutput {
   std::string target;
   std::vector<FaultEvent> events;
-  std::vector<bool> affected;                       // by flow
-  std::vector<std::vector<PacketRecord>> packets;   // by flow
+  std::vector<bool> affected;                      // by flow
+  std::vector<std::vector<PacketRecord>> packets;  // by flow
   std::uint64_t duplicates = 0;
   ByteCounts before;
   ByteCounts after;

@@ -55,9 +55,8 @@ Setter OneOf(std::string Scenario::*field, std::set<std::string> words) {
 }
 
 const std::set<std::string>& Faults() {
-  static const std::set<std::string> kFaults = {"none",      "crash",     "silent",
-                                                "oneway",    "gray",      "ramp",
-                                                "blackhole", "partition", "churn"};
+  static const std::set<std::string> kFaults = {"none", "crash",     "silent",    "oneway", "gray",
+                                                "ramp", "blackhole", "partition", "churn"};
   return kFaults;
 }
 
@@ -134,8 +133,8 @@ absl::Status ApplySetting(std::string_view key, std::string_view value, Scenario
   }
   const std::string wanted = it->second(std::string(value), scenario);
   if (wanted.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("\"", std::string(key), "\" is \"",
-                                                 std::string(value), "\", must be ", wanted));
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", std::string(key), "\" is \"", std::string(value), "\", must be ", wanted));
 }
 
 absl::StatusOr<std::pair<std::string, std::string>> ParseSetting(std::string_view text) {
@@ -150,9 +149,9 @@ absl::StatusOr<std::pair<std::string, std::string>> ParseSetting(std::string_vie
 absl::Status FinishScenario(Scenario* s) {
   const auto side = static_cast<std::uint32_t>(std::lround(std::sqrt(s->nodes)));
   if (s->topology == "grid" && side * side != s->nodes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"nodes\" is ", s->nodes, ", must be a square number on a grid: ",
-                     side * side, " or ", (side + 1) * (side + 1)));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"nodes\" is ", s->nodes, ", must be a square number on a grid: ", side * side, " or ",
+        (side + 1) * (side + 1)));
   }
   if (s->fault_s < 0) {
     // The baselines' timers are in phase with t = 0 (DSDV dumps its tables at 0, 15, 30 ... s), so
@@ -161,8 +160,8 @@ absl::Status FinishScenario(Scenario* s) {
     s->fault_s = 60.0 + std::floor(15e3 * (x - std::floor(x))) / 1e3;
   }
   if (s->traffic_start_s() < 0) {
-    return absl::InvalidArgumentError(absl::StrCat("\"pre_s\" is ", s->pre_s,
-                                                   ", must be at most \"fault_s\", ", s->fault_s));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"pre_s\" is ", s->pre_s, ", must be at most \"fault_s\", ", s->fault_s));
   }
   return absl::OkStatus();
 }

@@ -1,7 +1,7 @@
 // A scenario: what a run simulates, read from TOML and overridden by `--set KEY=VALUE`.
 //
-// Every key is flat, so that each line of a scenario file can be overridden by name. Unknown keys and
-// values that do not fit are errors that name the place and say what would be right.
+// Every key is flat, so that each line of a scenario file can be overridden by name. Unknown keys
+// and values that do not fit are errors that name the place and say what would be right.
 #pragma once
 
 #include <cstdint>
@@ -17,33 +17,33 @@ namespace selvage::sim {
 
 // All times in seconds of simulated time, all powers in dBm, all distances in metres.
 struct Scenario {
-  std::string protocol = "selvage";   // selvage | aodv | olsr | dsdv
-  std::string topology = "grid";      // grid | rgg
-  std::uint32_t nodes = 25;           // grid: a square number
-  double degree = 7.0;                // rgg: mean degree aimed at (before effects of the border)
-  std::uint64_t seed = 1;             // topology, flows, faults, ns-3's run number, keys
+  std::string protocol = "selvage";  // selvage | aodv | olsr | dsdv
+  std::string topology = "grid";     // grid | rgg
+  std::uint32_t nodes = 25;          // grid: a square number
+  double degree = 7.0;               // rgg: mean degree aimed at (before effects of the border)
+  std::uint64_t seed = 1;            // topology, flows, faults, ns-3's run number, keys
 
-  std::string fault = "none";         // see IsFault
-  std::string target = "measured";    // measured | NODE | A-B
-  double fault_s = -1;                // < 0: 60 + 15 * frac(seed * golden ratio); sim/README.md says why
-  double pre_s = 20;                  // traffic before the fault
-  double window_s = 120;              // traffic after the fault
-  double drain_s = 5;                 // simulated after the traffic ended
-  double loss_share = 0.5;            // gray
-  double ramp_s = 20;                 // ramp: 0 to 100 % loss in this time
+  std::string fault = "none";       // see IsFault
+  std::string target = "measured";  // measured | NODE | A-B
+  double fault_s = -1;      // < 0: 60 + 15 * frac(seed * golden ratio); sim/README.md says why
+  double pre_s = 20;        // traffic before the fault
+  double window_s = 120;    // traffic after the fault
+  double drain_s = 5;       // simulated after the traffic ended
+  double loss_share = 0.5;  // gray
+  double ramp_s = 20;       // ramp: 0 to 100 % loss in this time
   double partition_s = 30;
   double churn_every_s = 10;
 
   std::uint32_t flows = 10;
-  std::uint32_t min_hops = 3;         // between the ends of a flow
-  double rate = 10;                   // packets per second and flow
-  std::uint32_t payload_bytes = 64;   // application payload of one packet, at least 16
+  std::uint32_t min_hops = 3;        // between the ends of a flow
+  double rate = 10;                  // packets per second and flow
+  std::uint32_t payload_bytes = 64;  // application payload of one packet, at least 16
 
   // Selvage only.
   std::string traffic_class = "telemetry";  // key `class`
   std::string crypto = "standin";           // standin | sodium
   bool healing = true;
-  double start_jitter_s = 0.1;              // node i starts within [0, this), by seed
+  double start_jitter_s = 0.1;  // node i starts within [0, this), by seed
 
   double traffic_start_s() const { return fault_s - pre_s; }
   double end_s() const { return fault_s + window_s; }

@@ -102,8 +102,8 @@ absl::Status Check(const RunInput& input) {
   const std::uint32_t n = input.layout.size();
   if (n < 2 || n > kNodesMax || input.layout.flows.empty() ||
       input.layout.flows.size() > kFlowsMax) {
-    return absl::InvalidArgumentError(absl::StrCat("needs 2 to ", kNodesMax, " nodes and 1 to ",
-                                                   kFlowsMax, " flows"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("needs 2 to ", kNodesMax, " nodes and 1 to ", kFlowsMax, " flows"));
   }
   for (const Flow& f : input.layout.flows) {
     if (f.src >= n || f.dst >= n || f.src == f.dst || f.start_s < 0) {
@@ -111,8 +111,7 @@ absl::Status Check(const RunInput& input) {
     }
   }
   if (!(s.rate >= 1 && s.rate <= 1000) || s.payload_bytes < 16 || s.payload_bytes > 1200) {
-    return absl::InvalidArgumentError(
-        "rate_pps must be 1 to 1000, payload_bytes 16 to 1200");
+    return absl::InvalidArgumentError("rate_pps must be 1 to 1000, payload_bytes 16 to 1200");
   }
   if (!IsFault(s.fault)) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -127,8 +126,8 @@ absl::Status Check(const RunInput& input) {
   }
   for (const FaultEvent& e : input.script) {
     const bool needs_node = e.what != "cut" && e.what != "merge";
-    const bool needs_link = e.what == "silent" || e.what == "oneway" || e.what == "gray" ||
-                            e.what == "ramp";
+    const bool needs_link =
+        e.what == "silent" || e.what == "oneway" || e.what == "gray" || e.what == "ramp";
     if (!IsFaultEvent(e.what) || e.t_s < 0 || (needs_node && e.a < 0) || (needs_link && e.b < 0)) {
       return absl::InvalidArgumentError(
           absl::StrCat("fault event \"", e.what, "\" at ", e.t_s, " s cannot be replayed"));

@@ -1,7 +1,7 @@
 // The scenario as JSON: nodes, links, flows and the fault as it happened; enough to replay it.
 //
-// Layout of the file: docs in sim/README.md. Written after a run, so that a measured target is fixed
-// in the file; reading it back gives the same world for any protocol.
+// Layout of the file: docs in sim/README.md. Written after a run, so that a measured target is
+// fixed in the file; reading it back gives the same world for any protocol.
 #pragma once
 
 #include <string>

@@ -189,8 +189,8 @@ void SelvageApplication::ArmTimer() {
   armed_ = deadline;
   if (deadline == kNever) return;
   const Duration wait = std::max(deadline - Now(), kTimerMin);
-  timer_ = ns3::Simulator::Schedule(ns3::NanoSeconds(wait.count()), &SelvageApplication::OnTimer,
-                                    this);
+  timer_ =
+      ns3::Simulator::Schedule(ns3::NanoSeconds(wait.count()), &SelvageApplication::OnTimer, this);
 }
 
 }  // namespace selvage::sim

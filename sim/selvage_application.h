@@ -2,8 +2,8 @@
 //
 // Frames travel as UDP datagrams on port 7700 over the node's ad hoc device: to a neighbour by
 // unicast (resolved by ARP, acknowledged and repeated by the MAC, which tells us nothing), to
-// everybody by broadcast. The core learns what a device would learn: arriving datagrams and the time.
-// Persisted writes are durable at once (a disk that takes no time).
+// everybody by broadcast. The core learns what a device would learn: arriving datagrams and the
+// time. Persisted writes are durable at once (a disk that takes no time).
 //
 // Thread rule: ns-3's. Aggregate to one node, give it Configure() before it starts.
 #pragma once

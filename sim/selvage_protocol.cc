@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "agents/membership/certificate.h"
-#include "core/check.h"
 #include "core/random.h"
+#include "ns3/abort.h"
 #include "ns3/simulator.h"
 #include "sim/protocol.h"
 #include "sim/scenario_random.h"
@@ -106,7 +106,7 @@ class SelvageProtocol final : public Protocol {
     crypto->GenerateSigningKey(&init.identity.signing_key, &wanted.signing_key);
     crypto->GenerateKeyPair(&init.identity.agreement_key, &wanted.agreement_key);
     auto certificate = IssueCertificate(*network_crypto_, network_key_, wanted);
-    SELVAGE_CHECK(certificate.ok());  // we made every part of it
+    NS_ABORT_MSG_UNLESS(certificate.ok(), certificate.status().message());  // all of it is ours
     init.identity.certificate = *std::move(certificate);
     init.anchor = anchor_;
     init.epoch = Epoch(1);
