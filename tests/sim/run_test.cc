@@ -1,110 +1,11 @@
-// Whole runs of the program, each a process: what it promises on its command line and in its files.
+// Whole runs of the program: what it promises on its command line and in its files.
 #define BOOST_TEST_MODULE run_test
-#include <stdlib.h>
-#include <sys/wait.h>
-
 #include <boost/test/unit_test.hpp>
-#include <filesystem>
-#include <fstream>
-#include <map>
-#include <nlohmann/json.hpp>
-#include <sstream>
-#include <string>
-#include <vector>
 
+#include "tests/sim/simulation.h"
+
+namespace selvage::sim {
 namespace {
-
-using Record = std::map<std::string, std::string>;
-
-std::vector<std::string> Split(const std::string& line) {
-  std::vector<std::string> out;
-  std::istringstream in(line);
-  for (std::string field; std::getline(in, field, ',');) out.push_back(field);
-  return out;
-}
-
-std::vector<Record> ReadCsv(const std::string& path) {
-  std::vector<Record> records;
-  std::ifstream in(path);
-  std::string line;
-  std::getline(in, line);
-  const auto names = Split(line);
-  while (std::getline(in, line)) {
-    const auto fields = Split(line);
-    BOOST_REQUIRE(fields.size() == names.size());
-    Record record;
-    for (std::size_t i = 0; i < names.size(); ++i) record[names[i]] = fields[i];
-    records.push_back(record);
-  }
-  return records;
-}
-
-// A directory for results, removed at the end, and the program.
-class Simulation {
- public:
-  Simulation() {
-    char name[] = "/tmp/selvage-sim-test-XXXXXX";
-    BOOST_REQUIRE(mkdtemp(name) != nullptr);
-    root_ = name;
-  }
-  ~Simulation() { std::filesystem::remove_all(root_); }
-
-  // Exit status of `selvage-sim ARGUMENTS --out ROOT/RUN`.
-  int Execute(const std::string& run, const std::string& arguments) {
-    const std::string command = std::string(SELVAGE_SIM_PROGRAM) + " " + arguments + " --out " +
-                                Path(run) + " >" + root_ + "/stdout 2>" + root_ + "/stderr";
-    const int status = std::system(command.c_str());
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-  int Grid(const std::string& run, const std::string& arguments) {
-    return Execute(run, "run " SELVAGE_SOURCE_DIR "/sim/scenarios/grid.toml " + arguments);
-  }
-  std::string Path(const std::string& run) const { return root_ + "/" + run; }
-  Record Run(const std::string& run) const {
-    const auto records = ReadCsv(Path(run) + "/runs.csv");
-    BOOST_REQUIRE(!records.empty());
-    return records.back();
-  }
-  nlohmann::json Manifest(const std::string& run) const {
-    return nlohmann::json::parse(std::ifstream(Path(run) + "/manifest.json"));
-  }
-
- private:
-  std::string root_;
-};
-
-double Number(const Record& r, const std::string& column) { return std::stod(r.at(column)); }
-
-constexpr char kShort[] = " --set fault_s=40 --set pre_s=15 --set window_s=10 --set drain_s=2";
-
-BOOST_FIXTURE_TEST_CASE(selvage_does_the_same_twice_and_something_else_with_another_seed,
-                        Simulation) {
-  const std::string options = std::string("--protocol selvage --set fault=crash") + kShort;
-  BOOST_REQUIRE(Grid("a", options + " --seed 5") == 0);
-  BOOST_REQUIRE(Grid("b", options + " --seed 5") == 0);
-  BOOST_REQUIRE(Grid("c", options + " --seed 6") == 0);
-  const auto hash = [&](const char* run) {
-    return Manifest(run).at("effects_hash").get<std::string>();
-  };
-  BOOST_TEST(hash("a") == hash("b"));
-  BOOST_TEST(hash("a") != hash("c"));
-  // And it was a mesh at work: traffic flowed, somebody was hit.
-  BOOST_TEST(Number(Run("a"), "pdr_pre") > 0.9);
-  BOOST_TEST(Number(Run("a"), "affected") >= 1);
-}
-
-BOOST_FIXTURE_TEST_CASE(selvage_heals_every_kind_of_cut_and_without_healing_does_not, Simulation) {
-  for (const std::string fault : {"crash", "silent", "oneway"}) {
-    const std::string options = "--protocol selvage --seed 2 --set fault=" + fault + kShort;
-    BOOST_REQUIRE(Grid(fault, options) == 0);
-    BOOST_REQUIRE(Grid(fault + "-off", options + " --set healing=false") == 0);
-    const Record on = Run(fault);
-    BOOST_TEST(Number(on, "never_healed") == 0, fault);
-    BOOST_TEST(Number(on, "outage_max_ms") < 2000, fault);
-    const Record off = Run(fault + "-off");
-    BOOST_TEST(Number(off, "pdr_affected") < Number(on, "pdr_affected"), fault);
-  }
-}
 
 BOOST_FIXTURE_TEST_CASE(every_protocol_delivers_when_nothing_breaks, Simulation) {
   for (const std::string protocol : {"aodv", "olsr", "dsdv", "selvage"}) {
@@ -174,3 +75,4 @@ BOOST_FIXTURE_TEST_CASE(wrong_usage_is_refused_with_status_2, Simulation) {
 }
 
 }  // namespace
+}  // namespace selvage::sim
