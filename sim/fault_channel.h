@@ -37,7 +37,7 @@ class FaultChannel : public ns3::PropagationLossModel {
  private:
   double DoCalcRxPower(double tx_dbm, ns3::Ptr<ns3::MobilityModel> a,
                        ns3::Ptr<ns3::MobilityModel> b) const override;
-  std::int64_t DoAssignStreams(std::int64_t stream) override { return 0; }
+  std::int64_t DoAssignStreams(std::int64_t /*stream*/) override { return 0; }
   bool Blocked(std::uint32_t from, std::uint32_t to) const;
 
   const Layout* layout_ = nullptr;

@@ -50,7 +50,7 @@ class Protocol {
   virtual void Send(std::uint32_t flow, std::uint32_t sequence) = 0;
   // The node forwards nothing of others any more but goes on taking part (blackhole). False: the
   // runner shall do it by dropping data packets as they come up from the device.
-  virtual bool StopForwarding(std::uint32_t node) { return false; }
+  virtual bool StopForwarding(std::uint32_t /*node*/) { return false; }
   // Fingerprint of what the protocol did; 0 when it keeps none.
   virtual std::uint64_t EffectsHash() const { return 0; }
   // Sums over all nodes, for the manifest.

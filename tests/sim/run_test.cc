@@ -8,7 +8,7 @@ namespace selvage::sim {
 namespace {
 
 BOOST_FIXTURE_TEST_CASE(every_protocol_delivers_when_nothing_breaks, Simulation) {
-  for (const std::string protocol : {"aodv", "olsr", "dsdv", "selvage"}) {
+  for (const std::string protocol : {"aodv", "olsr", "dsdv"}) {
     BOOST_REQUIRE(Grid(protocol, "--protocol " + protocol + kShort + " --set fault=none") == 0);
     const Record r = Run(protocol);
     BOOST_TEST(r.at("protocol") == protocol);
