@@ -60,6 +60,9 @@ struct LinkConfig {
   std::string interface;           // network interface; empty: none
   std::string listen;              // "address:port"; empty: the interface's own
   std::vector<std::string> peers;  // "udp://host:port", "zmq+tcp://host:port"
+  // Most frames that one system call moves; 0: as many as the transport can. Not in the
+  // configuration file: measurements compare like with like.
+  int batch_max = 0;
 };
 
 }  // namespace selvage

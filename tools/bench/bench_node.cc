@@ -114,6 +114,7 @@ absl::StatusOr<std::unique_ptr<BenchNode>> BenchNode::Create(const Options& opti
   link.transport = "ethernet";
   link.listen = options.listen;
   link.peers = options.peers;
+  link.batch_max = options.batch_max;
   auto transport = CreateTransport(link.transport, link, Impl::kLink, *impl->reactor, *impl);
   if (!transport.ok()) return transport.status();
   impl->transport = *std::move(transport);

@@ -24,6 +24,7 @@ class BenchNode {
     std::string state_dir;           // admitted (agents/membership/state_files.h)
     std::string listen;              // "127.0.0.1:PORT"
     std::vector<std::string> peers;  // "udp://127.0.0.1:PORT"
+    int batch_max = 0;               // frames a system call; 0: as shipped
     std::string thread_name;         // at most 15 characters
   };
   static absl::StatusOr<std::unique_ptr<BenchNode>> Create(const Options& options);

@@ -17,19 +17,20 @@ constexpr int kUsage = 2;
 void PrintRelay(const nlohmann::json& j) {
   std::printf("relay: %d-byte frames at %.0f packets/s, CPU of the relay's thread alone\n",
               j["size"].get<int>(), j["rate"].get<double>());
-  std::printf("%6s %28s %28s %22s %8s %10s\n", "batch", "real ns/packet (min..max)",
-              "bare ns/packet (min..max)", "ratio (min..max)", "% core", "calls/pkt");
+  std::printf("%6s %28s %28s %22s %8s %10s %8s\n", "batch", "real ns/packet (min..max)",
+              "bare ns/packet (min..max)", "ratio (min..max)", "% core", "calls/pkt", "kpkt/s");
   for (const auto& r : j["runs"]) {
     const auto& real = r["real"]["cpu_ns_per_packet"];
     const auto& bare = r["bare"]["cpu_ns_per_packet"];
-    std::printf("%6d %9.0f (%7.0f..%7.0f) %9.0f (%7.0f..%7.0f) %6.2f (%5.2f..%5.2f) %8.2f %4.2f/%4.2f\n",
+    std::printf("%6d %9.0f (%7.0f..%7.0f) %9.0f (%7.0f..%7.0f) %6.2f (%5.2f..%5.2f) %8.2f %4.2f/%4.2f %8.1f\n",
                 r["batch"].get<int>(), real["median"].get<double>(), real["min"].get<double>(),
                 real["max"].get<double>(), bare["median"].get<double>(),
                 bare["min"].get<double>(), bare["max"].get<double>(), r["ratio"].get<double>(),
                 r["ratio_min"].get<double>(), r["ratio_max"].get<double>(),
                 100 * r["core_share"].get<double>(),
                 r["real"]["system_calls_per_packet"]["median"].get<double>(),
-                r["bare"]["system_calls_per_packet"]["median"].get<double>());
+                r["bare"]["system_calls_per_packet"]["median"].get<double>(),
+                r["real"]["packets_per_second"]["median"].get<double>() / 1000);
   }
 }
 

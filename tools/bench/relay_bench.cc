@@ -60,7 +60,8 @@ class RealRelay {
     a_->Call([this] { a_->reactor().RemoveFd(pacer_.fd()); });
   }
 
-  absl::Status Start(int size, const std::string& directory) {
+  // `batch` bounds what R moves a system call; A and B are as shipped.
+  absl::Status Start(int size, int batch, const std::string& directory) {
     if (absl::Status s = CreateNetwork(directory + "/net", "bench"); !s.ok()) return s;
     const std::uint16_t ports[] = {FreePort(), FreePort(), FreePort()};
     auto udp = [](std::uint16_t port) { return "udp://127.0.0.1:" + std::to_string(port); };
@@ -79,6 +80,7 @@ class RealRelay {
       ids[i] = certificate->id;
       o.listen = "127.0.0.1:" + std::to_string(ports[i]);
       o.peers = peers[static_cast<std::size_t>(i)];
+      if (i == 1) o.batch_max = batch;
       o.thread_name = std::string("real-") + names[i];
       auto node = BenchNode::Create(o);
       if (!node.ok()) return node.status();
@@ -183,7 +185,12 @@ struct Side {
   }
 };
 
-absl::StatusOr<nlohmann::json> RunBatch(const RelayOptions& options, int batch, RealRelay* real) {
+absl::StatusOr<nlohmann::json> RunBatch(const RelayOptions& options, int batch) {
+  auto directory = ScratchDirectory::Create();
+  if (!directory.ok()) return directory.status();
+  RealRelay relay;
+  RealRelay* const real = &relay;
+  if (absl::Status s = relay.Start(options.size, batch, directory->path()); !s.ok()) return s;
   auto bare = BareRelay::Create({options.size, batch});
   if (!bare.ok()) return bare.status();
   const auto slice = std::chrono::duration_cast<steady_clock::duration>(
@@ -231,6 +238,7 @@ absl::StatusOr<nlohmann::json> RunBatch(const RelayOptions& options, int batch, 
       {"ratio_max", ratio.Max()},
       {"core_share", real_side.core_share.Median()},
       {"bare_core_share", bare_side.core_share.Median()},
+      {"frame_bytes", real->FrameBytes()},
       {"offered", offered},
       {"arrived", arrived},
       {"real", side(real_side)},
@@ -241,20 +249,15 @@ absl::StatusOr<nlohmann::json> RunBatch(const RelayOptions& options, int batch, 
 
 absl::StatusOr<nlohmann::json> RunRelayBench(const RelayOptions& options) {
   prctl(PR_SET_TIMERSLACK, 1);  // inherited by every thread made from here
-  auto directory = ScratchDirectory::Create();
-  if (!directory.ok()) return directory.status();
-  RealRelay real;
-  if (absl::Status s = real.Start(options.size, directory->path()); !s.ok()) return s;
   nlohmann::json out{{"size", options.size},
                      {"rate", options.rate},
                      {"seconds", options.seconds},
                      {"runs", nlohmann::json::array()}};
   for (int batch : options.batches) {
-    auto run = RunBatch(options, batch, &real);
+    auto run = RunBatch(options, batch);
     if (!run.ok()) return run.status();
     out["runs"].push_back(*std::move(run));
   }
-  out["frame_bytes"] = real.FrameBytes();
   // The summary is the worst of the runs.
   const auto worst = std::max_element(
       out["runs"].begin(), out["runs"].end(),

@@ -16,7 +16,7 @@ struct RelayOptions {
   int size = 256;           // of a frame on the link (UDP payload), bytes
   double rate = 1000;       // packets a second
   double seconds = 10;      // measured, for each batch size: half real, half bare
-  std::vector<int> batches = {1, 32};  // packets a burst; the bare relay's system calls take as many
+  std::vector<int> batches = {1, 32};  // packets a burst and, at most, a system call
   double slice_seconds = 0.25;
 };
 

@@ -21,6 +21,10 @@ in6_addr DiscoveryGroup() {
   return group;
 }
 
+int BatchMax(const LinkConfig& config) {
+  return config.batch_max > 0 ? std::min(config.batch_max, UdpLane::kBatch) : UdpLane::kBatch;
+}
+
 bool SameInfo(const LinkInfo& a, const LinkInfo& b) {
   return a.name == b.name && a.mtu_bytes == b.mtu_bytes && a.rate_bps == b.rate_bps &&
          a.broadcast == b.broadcast;
@@ -213,6 +217,7 @@ absl::Status IpTransport::OpenOwnLane(const InterfaceState& state) {
   }
   const auto scope = static_cast<std::uint32_t>(state.index);
   UdpLane::Options own;
+  own.batch_max = BatchMax(context_.config);
   own.local = SocketAddress::Ipv6(state.link_locals.front(), kDefaultPort, scope);
   own.multicast_scope = scope;
   own.reuse_address = wants_fixed_lane();  // beside a wildcard socket on the same port
@@ -221,6 +226,7 @@ absl::Status IpTransport::OpenOwnLane(const InterfaceState& state) {
   own_ = *std::move(lane);
 
   UdpLane::Options group;
+  group.batch_max = BatchMax(context_.config);
   group.local = SocketAddress::Ipv6(DiscoveryGroup(), kDefaultPort, scope);
   group.join_scope = scope;
   group.reuse_address = wants_fixed_lane();
@@ -238,6 +244,7 @@ absl::Status IpTransport::OpenOwnLane(const InterfaceState& state) {
 
 absl::Status IpTransport::OpenFixedLane() {
   UdpLane::Options options;
+  options.batch_max = BatchMax(context_.config);
   options.device = context_.config.interface;
   if (fixed_listen_) {
     absl::StatusOr<SocketAddress> local = ParseNumeric(*fixed_listen_);

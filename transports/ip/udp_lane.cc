@@ -89,9 +89,10 @@ struct UdpLane::Batch {
   }
 };
 
-UdpLane::UdpLane(int fd, const SocketAddress& local, TransportCounters* counters)
+UdpLane::UdpLane(int fd, const SocketAddress& local, int batch_max, TransportCounters* counters)
     : fd_(fd),
       local_(local),
+      batch_max_(batch_max),
       counters_(counters),
       receive_(std::make_unique<Batch>()),
       send_(std::make_unique<Batch>()) {}
@@ -120,12 +121,14 @@ absl::StatusOr<std::unique_ptr<UdpLane>> UdpLane::Open(const Options& options,
   }
   local.size = sizeof(sockaddr_in6);
   getsockname(fd, &local.any, &local.size);
-  return std::unique_ptr<UdpLane>(new UdpLane(fd, local, counters));
+  return std::unique_ptr<UdpLane>(new UdpLane(fd, local, options.batch_max, counters));
 }
 
 void UdpLane::Receive(const Receiver& receiver) {
   for (int round = 0; round < kBatchesPerTurnMax; ++round) {
-    const int count = recvmmsg(fd_, receive_->headers.data(), kBatch, MSG_DONTWAIT, nullptr);
+    const int count =
+        recvmmsg(fd_, receive_->headers.data(), static_cast<unsigned>(batch_max_), MSG_DONTWAIT,
+                 nullptr);
     ++counters_->system_calls;
     if (count <= 0) return;  // an ICMP error taken off the socket, or nothing after all
     for (int i = 0; i < count; ++i) {
@@ -139,7 +142,7 @@ void UdpLane::Receive(const Receiver& receiver) {
       counters_->bytes_received += header.msg_len;
       receiver(ToPeerAddress(from), {receive_->memory.get() + i * kFrameBytesMax, header.msg_len});
     }
-    if (count < kBatch) return;
+    if (count < batch_max_ || batch_max_ == 1) return;
   }
 }
 
@@ -153,7 +156,7 @@ void UdpLane::Send(const PeerAddress& to, ByteSpan frame) {
   std::memcpy(send_->memory.get() + queued_ * kFrameBytesMax, frame.data(), frame.size());
   send_->vectors[queued_].iov_len = frame.size();
   send_->headers[queued_].msg_hdr.msg_namelen = address.size;
-  if (++queued_ == kBatch) Flush();
+  if (++queued_ == batch_max_) Flush();
 }
 
 void UdpLane::CountSent(std::size_t bytes) {

@@ -47,6 +47,7 @@ class UdpLane {
     // Frames sent to a group leave through this interface, with hop limit 1 and no copy to us.
     std::uint32_t multicast_scope = 0;
     bool reuse_address = false;
+    int batch_max = kBatch;  // 1..kBatch frames a system call
   };
   using Receiver = std::function<void(const PeerAddress& from, MutableByteSpan frame)>;
 
@@ -69,11 +70,12 @@ class UdpLane {
 
  private:
   struct Batch;  // message headers, addresses and buffers of one direction
-  UdpLane(int fd, const SocketAddress& local, TransportCounters* counters);
+  UdpLane(int fd, const SocketAddress& local, int batch_max, TransportCounters* counters);
   void CountSent(std::size_t bytes);
 
   const int fd_;
   const SocketAddress local_;
+  const int batch_max_;
   TransportCounters* const counters_;
   std::unique_ptr<Batch> receive_;
   std::unique_ptr<Batch> send_;
