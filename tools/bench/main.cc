@@ -1,10 +1,9 @@
 // selvage-bench: what the shipped code costs on this machine, beside something to compare it with.
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <iostream>
-#include <string>
-
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "tools/bench/relay_bench.h"
 
@@ -22,15 +21,16 @@ void PrintRelay(const nlohmann::json& j) {
   for (const auto& r : j["runs"]) {
     const auto& real = r["real"]["cpu_ns_per_packet"];
     const auto& bare = r["bare"]["cpu_ns_per_packet"];
-    std::printf("%6d %9.0f (%7.0f..%7.0f) %9.0f (%7.0f..%7.0f) %6.2f (%5.2f..%5.2f) %8.2f %4.2f/%4.2f %8.1f\n",
-                r["batch"].get<int>(), real["median"].get<double>(), real["min"].get<double>(),
-                real["max"].get<double>(), bare["median"].get<double>(),
-                bare["min"].get<double>(), bare["max"].get<double>(), r["ratio"].get<double>(),
-                r["ratio_min"].get<double>(), r["ratio_max"].get<double>(),
-                100 * r["core_share"].get<double>(),
-                r["real"]["system_calls_per_packet"]["median"].get<double>(),
-                r["bare"]["system_calls_per_packet"]["median"].get<double>(),
-                r["real"]["packets_per_second"]["median"].get<double>() / 1000);
+    std::printf(
+        "%6d %9.0f (%7.0f..%7.0f) %9.0f (%7.0f..%7.0f) %6.2f (%5.2f..%5.2f) %8.2f %4.2f/%4.2f "
+        "%8.1f\n",
+        r["batch"].get<int>(), real["median"].get<double>(), real["min"].get<double>(),
+        real["max"].get<double>(), bare["median"].get<double>(), bare["min"].get<double>(),
+        bare["max"].get<double>(), r["ratio"].get<double>(), r["ratio_min"].get<double>(),
+        r["ratio_max"].get<double>(), 100 * r["core_share"].get<double>(),
+        r["real"]["system_calls_per_packet"]["median"].get<double>(),
+        r["bare"]["system_calls_per_packet"]["median"].get<double>(),
+        r["real"]["packets_per_second"]["median"].get<double>() / 1000);
   }
 }
 

@@ -44,12 +44,11 @@ struct Reading {
   steady_clock::time_point at;
 
   Reading operator-(const Reading& o) const {
-    return {offered - o.offered,           forwarded - o.forwarded, arrived - o.arrived,
-            system_calls - o.system_calls, cpu_ns - o.cpu_ns,       steady_clock::time_point() + (at - o.at)};
+    return {offered - o.offered, forwarded - o.forwarded,
+            arrived - o.arrived, system_calls - o.system_calls,
+            cpu_ns - o.cpu_ns,   steady_clock::time_point() + (at - o.at)};
   }
-  double seconds() const {
-    return std::chrono::duration<double>(at.time_since_epoch()).count();
-  }
+  double seconds() const { return std::chrono::duration<double>(at.time_since_epoch()).count(); }
 };
 
 // The three nodes, with a paced source at A and a counter at B.
@@ -229,20 +228,19 @@ absl::StatusOr<nlohmann::json> RunBatch(const RelayOptions& options, int batch) 
                           {"packets_per_second", s.packets_per_second.ToJson()},
                           {"system_calls_per_packet", s.system_calls_per_packet.ToJson()}};
   };
-  return nlohmann::json{
-      {"batch", batch},
-      {"cpu_ns_per_packet", real_side.cpu_ns_per_packet.Median()},
-      {"bare_cpu_ns_per_packet", bare_side.cpu_ns_per_packet.Median()},
-      {"ratio", ratio.Median()},
-      {"ratio_min", ratio.Min()},
-      {"ratio_max", ratio.Max()},
-      {"core_share", real_side.core_share.Median()},
-      {"bare_core_share", bare_side.core_share.Median()},
-      {"frame_bytes", real->FrameBytes()},
-      {"offered", offered},
-      {"arrived", arrived},
-      {"real", side(real_side)},
-      {"bare", side(bare_side)}};
+  return nlohmann::json{{"batch", batch},
+                        {"cpu_ns_per_packet", real_side.cpu_ns_per_packet.Median()},
+                        {"bare_cpu_ns_per_packet", bare_side.cpu_ns_per_packet.Median()},
+                        {"ratio", ratio.Median()},
+                        {"ratio_min", ratio.Min()},
+                        {"ratio_max", ratio.Max()},
+                        {"core_share", real_side.core_share.Median()},
+                        {"bare_core_share", bare_side.core_share.Median()},
+                        {"frame_bytes", real->FrameBytes()},
+                        {"offered", offered},
+                        {"arrived", arrived},
+                        {"real", side(real_side)},
+                        {"bare", side(bare_side)}};
 }
 
 }  // namespace
@@ -259,9 +257,9 @@ absl::StatusOr<nlohmann::json> RunRelayBench(const RelayOptions& options) {
     out["runs"].push_back(*std::move(run));
   }
   // The summary is the worst of the runs.
-  const auto worst = std::max_element(
-      out["runs"].begin(), out["runs"].end(),
-      [](const auto& a, const auto& b) { return a["ratio"] < b["ratio"]; });
+  const auto worst =
+      std::max_element(out["runs"].begin(), out["runs"].end(),
+                       [](const auto& a, const auto& b) { return a["ratio"] < b["ratio"]; });
   for (const char* key : {"batch", "cpu_ns_per_packet", "bare_cpu_ns_per_packet", "ratio"}) {
     out[key] = (*worst)[key];
   }

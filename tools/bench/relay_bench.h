@@ -1,9 +1,8 @@
 // `selvage-bench relay`: CPU time per forwarded packet, beside a bare relay with the same cipher.
 #pragma once
 
-#include <vector>
-
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -13,9 +12,9 @@ struct RelayOptions {
   static constexpr int kSizeMin = 96;    // headers and tags of a data frame, and a little payload
   static constexpr int kSizeMax = 1300;  // one fragment; fits an Ethernet frame
 
-  int size = 256;           // of a frame on the link (UDP payload), bytes
-  double rate = 1000;       // packets a second
-  double seconds = 10;      // measured, for each batch size: half real, half bare
+  int size = 256;                      // of a frame on the link (UDP payload), bytes
+  double rate = 1000;                  // packets a second
+  double seconds = 10;                 // measured, for each batch size: half real, half bare
   std::vector<int> batches = {1, 32};  // packets a burst and, at most, a system call
   double slice_seconds = 0.25;
 };

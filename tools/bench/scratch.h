@@ -16,8 +16,8 @@ class ScratchDirectory {
   // `parent` empty: TMPDIR or /tmp. Errors: Unavailable with what the file system says.
   static absl::StatusOr<ScratchDirectory> Create(const std::string& parent = "") {
     std::error_code error;
-    std::string path = parent.empty() ? std::filesystem::temp_directory_path(error).string()
-                                      : parent;
+    std::string path =
+        parent.empty() ? std::filesystem::temp_directory_path(error).string() : parent;
     path += "/selvage-bench-XXXXXX";
     if (error || mkdtemp(path.data()) == nullptr) {
       return absl::UnavailableError("cannot make a directory like " + path);
