@@ -15,6 +15,10 @@ constexpr std::uint8_t kCarriedBit = 0x20;
 constexpr std::uint8_t kFragmentBit = 0x40;
 constexpr std::uint8_t kReservedBit = 0x80;
 
+// Hello intervals: milliseconds, or with this bit set units of 64 ms.
+constexpr std::uint16_t kLongIntervalBit = 0x8000;
+constexpr std::uint32_t kLongIntervalMs = 64;
+
 constexpr std::uint8_t kHelloWantsReply = 0x01;
 constexpr std::uint8_t kHelloNotHearing = 0x02;
 constexpr std::uint8_t kHelloReply = 0x04;
@@ -47,7 +51,10 @@ void WriteHello(const Hello& h, ByteWriter* out) {
   out->U8(static_cast<std::uint8_t>(ChunkType::kHello));
   out->U8((h.wants_reply ? kHelloWantsReply : 0) | (h.not_hearing ? kHelloNotHearing : 0) |
           (h.reply ? kHelloReply : 0));
-  out->U16(h.interval_ms);
+  const std::uint32_t interval = std::min(h.interval_ms, kHelloIntervalMaxMs);
+  out->U16(interval < kLongIntervalBit
+               ? interval
+               : kLongIntervalBit | ((interval + kLongIntervalMs - 1) / kLongIntervalMs));
   out->U8(h.index.value);
   out->U32(h.map_digest);
 }
@@ -136,7 +143,10 @@ bool ChunkReader::Next(Chunk* out) {
       out->hello.wants_reply = (flags & kHelloWantsReply) != 0;
       out->hello.not_hearing = (flags & kHelloNotHearing) != 0;
       out->hello.reply = (flags & kHelloReply) != 0;
-      out->hello.interval_ms = in_.U16();
+      const std::uint16_t interval = in_.U16();
+      out->hello.interval_ms = (interval & kLongIntervalBit) == 0
+                                   ? interval
+                                   : (interval & ~kLongIntervalBit & 0xffffu) * kLongIntervalMs;
       out->hello.index = AdjacencyIndex(in_.U8());
       out->hello.map_digest = in_.U32();
       break;

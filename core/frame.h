@@ -51,13 +51,16 @@ struct Feedback {
 inline constexpr int kFeedbackHistory = 64;
 
 struct Hello {
-  std::uint16_t interval_ms = 0;  // another frame follows within this time, if all is well
+  std::uint32_t interval_ms = 0;  // another frame follows within this time, if all is well
   bool wants_reply = false;       // answer at once: this is a probe
   bool not_hearing = false;       // the sender hears nothing from the receiver of this frame
   bool reply = false;             // answers a probe
   AdjacencyIndex index;           // the sender's own index of this adjacency
   std::uint32_t map_digest = 0;   // over (origin, epoch, sequence) of the link-state database
 };
+
+// The longest interval a hello can name. From 32,768 ms on it is rounded up to a multiple of 64 ms.
+inline constexpr std::uint32_t kHelloIntervalMaxMs = 0x7fff * 64;
 
 // The most failures a packet carries; the newest are kept (172 bytes of header budget).
 inline constexpr std::size_t kCarriedMax = 8;

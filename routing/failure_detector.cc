@@ -82,7 +82,7 @@ void FailureDetector::OnHeard(Time now) {
 }
 
 void FailureDetector::OnHello(Time now, const Hello& hello) {
-  peer_interval_ = std::chrono::milliseconds(std::max<int>(hello.interval_ms, 1));
+  peer_interval_ = std::chrono::milliseconds(std::max<std::uint32_t>(hello.interval_ms, 1));
   peer_not_hearing_ = hello.not_hearing;
   if (!peer_not_hearing_) return;
   proof_since_ = kNever;

@@ -18,11 +18,11 @@
 namespace selvage {
 
 struct HeldFrame {
-  enum class Kind : std::uint8_t { kData, kControl, kProbe };
+  enum class Kind : std::uint8_t { kData, kDirect, kControl, kProbe };
   std::uint64_t counter = 0;
   Time sent{};
   Kind kind = Kind::kProbe;
-  // kData: header and sealed payload to send again. kControl: empty.
+  // kData: header and sealed payload to send again. kDirect: the chunk. kControl: empty.
   DataHeader header;
   Bytes payload;
   AdjacencyIndex came_in;        // where the packet came from; 0: from this node

@@ -66,7 +66,9 @@ void LinkMonitor::UpdateOutstanding() {
 void LinkMonitor::OnSent(Time now, std::optional<HeldFrame> held) {
   last_sent_ = now;
   if (!held) return;
-  if (held->kind == HeldFrame::Kind::kData) last_data_ = now;
+  if (held->kind == HeldFrame::Kind::kData || held->kind == HeldFrame::Kind::kDirect) {
+    last_data_ = now;
+  }
   held_.Add(std::move(*held));
   UpdateOutstanding();
 }
@@ -81,8 +83,8 @@ std::optional<Hello> LinkMonitor::TakeHello(Time now, bool force, std::uint32_t 
   const bool news = interval < promised_ || promised_ == Duration(0);
   if (!force && !news && !reply_owed_) return std::nullopt;
   Hello h;
-  h.interval_ms = static_cast<std::uint16_t>(std::min<std::int64_t>(
-      65535, std::chrono::duration_cast<std::chrono::milliseconds>(interval).count()));
+  h.interval_ms = static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(interval).count());
   h.not_hearing = detector_.not_hearing(now);
   h.reply = reply_owed_;
   h.map_digest = map_digest;

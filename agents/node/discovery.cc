@@ -6,11 +6,28 @@
 
 namespace selvage {
 
-void Discovery::OnLinkUp(Time now, LinkId link, bool broadcast) {
-  if (broadcast) timers_[{link, PeerAddress::Broadcast()}] = {now, kFirst, false};
-  for (auto& [target, timer] : timers_) {
-    if (target.first == link && timer.configured && timer.at != kNever) timer = {now, kFirst, true};
+void Discovery::OnLinkUp(Time now, LinkId link, bool broadcast, bool slow) {
+  if (slow) {
+    slow_.insert(link);
+  } else {
+    slow_.erase(link);
   }
+  const Target all{link, PeerAddress::Broadcast()};
+  if (broadcast) {
+    timers_[all] = {now, First(link), false};
+  } else {
+    timers_.erase(all);
+  }
+  for (auto& [target, timer] : timers_) {
+    if (target.first == link && timer.configured && timer.at != kNever) {
+      timer = {now, First(link), true};
+    }
+  }
+}
+
+Duration Discovery::Longest(const Target& target, const Timer& timer) const {
+  if (slow_.count(target.first) > 0) return kSteadySlow;
+  return timer.configured ? kPeerRetryMax : kSteady;
 }
 
 void Discovery::OnLinkDown(LinkId link) {
@@ -21,18 +38,18 @@ void Discovery::OnLinkDown(LinkId link) {
 
 void Discovery::OnConfiguredPeer(Time now, LinkId link, const PeerAddress& peer) {
   if (peer.IsBroadcast() || timers_.count({link, peer}) > 0) return;
-  timers_[{link, peer}] = {now, kFirst, true};
+  timers_[{link, peer}] = {now, First(link), true};
 }
 
 void Discovery::SetConnected(Time now, LinkId link, const PeerAddress& peer, bool connected) {
   auto it = timers_.find({link, peer});
   if (it != timers_.end()) {
     it->second.at = connected ? kNever : now;
-    it->second.gap = kFirst;
+    it->second.gap = First(link);
   }
   if (connected) return;
   auto all = timers_.find({link, PeerAddress::Broadcast()});
-  if (all != timers_.end()) all->second = {now, kFirst, false};
+  if (all != timers_.end()) all->second = {now, First(link), false};
 }
 
 void Discovery::Answer(Time now, LinkId link, const PeerAddress& peer) {
@@ -49,7 +66,7 @@ void Discovery::OnTimeout(Time now) {
     if (now < timer.at) continue;
     due_.push_back(target);
     timer.at = now + timer.gap;
-    timer.gap = std::min(timer.gap * 2, timer.configured ? kPeerRetryMax : kSteady);
+    timer.gap = std::min(timer.gap * 2, Longest(target, timer));
   }
 }
 

@@ -29,12 +29,15 @@ class Discovery {
   static constexpr Duration kFirst = 50ms;
   static constexpr Duration kSteady = 10s;
   static constexpr Duration kPeerRetryMax = 2s;
+  // On slow radios, where a beacon may take seconds of air time.
+  static constexpr Duration kFirstSlow = 10s;
+  static constexpr Duration kSteadySlow = std::chrono::minutes(15);
   static constexpr Duration kAnswerGap = 100ms;
   static constexpr std::size_t kAnswersMax = 256;
 
   using Target = std::pair<LinkId, PeerAddress>;  // broadcast address: everybody on the link
 
-  void OnLinkUp(Time now, LinkId link, bool broadcast);
+  void OnLinkUp(Time now, LinkId link, bool broadcast, bool slow);
   void OnLinkDown(LinkId link);
   void OnConfiguredPeer(Time now, LinkId link, const PeerAddress& peer);
   // Neighbours need no beacon of their own; one that is lost does again.
@@ -56,6 +59,10 @@ class Discovery {
     Duration gap{0};
     bool configured = false;
   };
+  Duration First(LinkId link) const { return slow_.count(link) > 0 ? kFirstSlow : kFirst; }
+  Duration Longest(const Target& target, const Timer& timer) const;
+
+  std::set<LinkId> slow_;
   std::map<Target, Timer> timers_;
   std::map<Target, Time> answered_;
   std::vector<Target> due_;

@@ -295,7 +295,9 @@ std::vector<ControlFrame> MapSync::TakeFrames(Time now) {
     while (n.ask.size() > kWaitingMax) n.ask.erase(n.ask.begin());
     if (!request.empty()) Append(&n, &frame, ChunkType::kRequest, request, &out);
     for (std::uint32_t id : n.certificates) {
-      Append(&n, &frame, ChunkType::kCertificate, certificates_[id].encoded, &out);
+      const Bytes& encoded = certificates_[id].encoded;
+      if (encoded.size() + 3 > n.content_bytes_max) continue;
+      Append(&n, &frame, ChunkType::kCertificate, encoded, &out);
     }
     n.certificates.clear();
     for (std::uint32_t id : n.flood) {

@@ -188,6 +188,7 @@ std::uint64_t NodeCore::Impl::Submit(Time now, Message message, std::string* rea
     Emit(Persist{last_token_, {std::move(write)}});
     return number;
   }
+  if (SubmitDirect(now, out)) return ++last_message_;
   std::vector<OutgoingPacket> packets = sender_.SealNow(out);
   if (packets.empty()) {
     *reason = "cannot be sealed for its destination";

@@ -3,6 +3,7 @@
 //   node_core.cc       construction, events in, effects out
 //   node_neighbors.cc  discovery, handshakes, sessions, adjacency states
 //   node_traffic.cc    frames in both directions, forwarding, resending, delivery
+//   direct_datagram.cc small datagrams to a neighbour over a slow link
 //   node_questions.cc  what people and programs ask
 #pragma once
 
@@ -126,6 +127,11 @@ struct NodeCore::Impl {
   void SendControl(Time now, Adjacency* a, ByteSpan chunks, std::vector<ShortId> origins,
                    bool eliciting);
   void SendWanted(Time now, Adjacency* a);
+  // ---- direct_datagram.cc
+  // True when the message left as a datagram to the neighbour itself.
+  bool SubmitDirect(Time now, const OutgoingMessage& m);
+  void SendDirect(Time now, Adjacency* a, ByteSpan chunk, std::uint8_t attempts);
+  void OnDirect(Adjacency* a, ByteSpan body);
   // What everything held for `a` does now that `a` is not to be used.
   void ResendElsewhere(Time now, Adjacency* a, std::vector<HeldFrame> frames);
   void SendPackets(Time now, std::vector<OutgoingPacket> packets);

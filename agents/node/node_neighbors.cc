@@ -21,7 +21,7 @@ void NodeCore::Impl::LinkUp(Time now, LinkId link, const LinkInfo& info) {
   entry.info = info;
   entry.up = true;
   entry.changed = now;
-  discovery_.OnLinkUp(now, link, info.broadcast);
+  discovery_.OnLinkUp(now, link, info.broadcast, info.slow);
   if (!was_up) {
     Tell(now, "link-up", "link " + info.name + " is up", {{"link", info.name}});
     for (auto& a : adjacencies_) {
@@ -162,6 +162,11 @@ void NodeCore::Impl::OnEstablished(Time now, Established e) {
     // session (what did arrive is recognised there as the same walk over the same link).
     ++counters_.rekeys;
     in_flight = a->monitor.held().TakeAll();
+    // A datagram to the neighbour itself is not recognised there: not sent twice on a guess.
+    in_flight.erase(
+        std::remove_if(in_flight.begin(), in_flight.end(),
+                       [](const HeldFrame& f) { return f.kind == HeldFrame::Kind::kDirect; }),
+        in_flight.end());
     a->monitor.ForgetOutstanding();
     a->monitor.received().Reset();
     if (a->previous != nullptr) sessions_.erase(a->previous->local_session());

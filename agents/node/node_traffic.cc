@@ -113,6 +113,9 @@ void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, By
       case ChunkType::kData:
         OnData(now, a, chunk.body);
         break;
+      case ChunkType::kDirect:
+        OnDirect(a, chunk.body);
+        break;
       default:
         break;  // a later version's: skipped
     }
@@ -254,17 +257,20 @@ void NodeCore::Impl::Transmit(Time now, Adjacency* a, const DataHeader& header, 
   const std::size_t room = cipher.header_bytes() + kExtraMax + kDataHeaderBytesMax + payload.size();
   Bytes frame = TakeBuffer(room + kTagBytes);
   ByteWriter w(MutableByteSpan(frame.data() + cipher.header_bytes(), room - cipher.header_bytes()));
-  if (a->monitor.received().pending()) {
-    if (auto f = a->monitor.TakeFeedback(now)) WriteFeedback(*f, &w);
-  }
-  if (auto h = a->monitor.TakeHello(now, false, map_.database().Digest())) {
-    h->index = a->index;
-    WriteHello(*h, &w);
+  const std::size_t mtu = links_[a->link].info.mtu_bytes;
+  if (room + cipher.overhead_bytes() - cipher.header_bytes() <= mtu) {
+    if (a->monitor.received().pending()) {
+      if (auto f = a->monitor.TakeFeedback(now)) WriteFeedback(*f, &w);
+    }
+    if (auto h = a->monitor.TakeHello(now, false, map_.database().Digest())) {
+      h->index = a->index;
+      WriteHello(*h, &w);
+    }
   }
   WriteDataHeader(header, &w);
   w.Put(payload);
   std::uint64_t counter = 0;
-  if (w.size() + cipher.overhead_bytes() > links_[a->link].info.mtu_bytes) {
+  if (w.size() + cipher.overhead_bytes() > mtu) {
     CountDrop(&counters_.dropped_mtu);
     return;
   }
@@ -344,6 +350,12 @@ void NodeCore::Impl::OnLost(Time now, Adjacency* a, std::vector<HeldFrame> lost)
   for (HeldFrame& f : lost) {
     if (f.kind == HeldFrame::Kind::kControl) {
       map_.OnFrameLost(a->index, f.origins);
+    } else if (f.kind == HeldFrame::Kind::kDirect) {
+      if (f.attempts < kAttemptsPerLink && Usable(*a)) {
+        ++counters_.resent_same_link;
+        SendDirect(now, a, f.payload, static_cast<std::uint8_t>(f.attempts + 1));
+      }
+      a->monitor.held().Recycle(std::move(f.payload));
     } else if (f.kind == HeldFrame::Kind::kData) {
       if (f.attempts < kAttemptsPerLink && Usable(*a)) {
         ++counters_.resent_same_link;

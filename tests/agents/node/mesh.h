@@ -113,6 +113,7 @@ class Mesh {
       LinkInfo info;
       info.name = "l" + std::to_string(i);
       info.transport = "memory";
+      if (shape_link) shape_link(&info);
       n.core->OnLinkUp(now_, LinkId(static_cast<std::uint16_t>(i)), info);
     }
     Drain(n);
@@ -235,6 +236,8 @@ class Mesh {
   TestNetwork& members() { return members_; }
   std::vector<std::unique_ptr<Node>>& nodes() { return nodes_; }
   bool disk_works = true;
+  // Changes what links say of themselves when a node starts.
+  std::function<void(LinkInfo*)> shape_link;
 
  private:
   void Mix(Node* n, ByteSpan bytes) {
