@@ -25,6 +25,8 @@ if(SELVAGE_SANITIZE)
   add_link_options(-fsanitize=${SELVAGE_SANITIZE})
 endif()
 
+# A package found in one folder is known in all: tests and tools link what agents/ looked for.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 find_package(PkgConfig REQUIRED)
 find_package(absl REQUIRED)
 find_package(Protobuf REQUIRED)
