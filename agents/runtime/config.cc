@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "agents/membership/certificate.h"
 #include "agents/runtime/config_reader.h"
+#include "agents/runtime/stream_identity.h"
 
 namespace selvage {
 namespace {
@@ -235,6 +236,20 @@ void ReadLinks(const std::vector<const toml::table*>& tables, ConfigProblems* pr
       } else if (std::find(first, first + static_cast<std::ptrdiff_t>(i), link.peers[i]) !=
                  first + static_cast<std::ptrdiff_t>(i)) {
         section.Wrong("peers", "names \"" + link.peers[i] + "\" twice");
+      }
+    }
+    for (const std::string& text : section.Texts("allow_keys", "[\"KEY\"]")) {
+      CurveKey key{};
+      if (!ParseStreamKey(text, &key)) {
+        section.Wrong("allow_keys", "has \"" + text +
+                                        "\", which is no key of 40 characters; `selvaged "
+                                        "--stream-key` prints a node's");
+      } else if (config->stream_keys_allowed.size() == AgentConfig::kStreamKeysMax) {
+        section.Wrong("allow_keys",
+                      "brings more than " + std::to_string(AgentConfig::kStreamKeysMax) + " keys");
+        break;
+      } else {
+        config->stream_keys_allowed.push_back(text);
       }
     }
     section.Finish();

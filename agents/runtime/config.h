@@ -33,6 +33,7 @@ struct TunConfig {
 struct AgentConfig {
   static constexpr std::size_t kLinksMax = 255;
   static constexpr std::size_t kFileBytesMax = 1 << 20;
+  static constexpr std::size_t kStreamKeysMax = 4096;
 
   std::string source;  // file the configuration came from, for messages; empty: text
   std::string node_name;
@@ -45,6 +46,8 @@ struct AgentConfig {
   bool lab = false;
   std::optional<TunConfig> tun;
   std::vector<LinkConfig> links;
+  // Keys that may dial in on stream lanes (stream_identity.h), of all links together.
+  std::vector<std::string> stream_keys_allowed;
 };
 
 // Parses and checks `text`; `source` is the file's name in messages.
