@@ -37,10 +37,11 @@ transport = "ethernet"                   # ethernet | wifi | redcap | satellite 
 interface = "eth0"                       # neighbours on it are found by IPv6 multicast
 # listen = "192.0.2.1:7700"              # a fixed address instead of the interface's own
 # peers = ["udp://192.0.2.7:7700"]       # where multicast cannot reach
-# A hub for nodes that can only dial out listens on a stream (ZeroMQ over TCP) and names their keys;
-# they dial it: peers = ["zmq+tcp://hub.example:7701?key=KEY"]. `selvaged --stream-key` prints a KEY.
-# listen = "zmq+tcp://192.0.2.1:7701"
-# allow_keys = []
+# A hub for nodes that can only dial out listens on a stream (ZeroMQ over TCP) and names their keys,
+# which `selvaged --stream-key` prints; they dial it as a peer:
+#   listen = "zmq+tcp://192.0.2.1:7701"
+#   allow_keys = ["KEY OF A NODE"]
+#   peers = ["zmq+tcp://hub.example:7701?key=KEY OF THE HUB"]
 )";
 }
 

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
-#include <linux/ipv6.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -79,15 +81,42 @@ absl::Status SetIpv4(const TunConfig& config, int socket_fd) {
   return absl::OkStatus();
 }
 
+// Over rtnetlink, not ioctl: only there the address can be had without duplicate detection, which
+// would leave it unusable for a moment although nobody else can have it on a device of our own.
 absl::Status SetIpv6(const TunConfig& config, int index) {
-  const ScopedFd socket6(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (socket6.fd < 0) return TunError(config, "open an IPv6 socket", errno);
-  in6_ifreq request{};
-  inet_pton(AF_INET6, config.address.c_str(), &request.ifr6_addr);
-  request.ifr6_prefixlen = static_cast<std::uint32_t>(config.prefix_length);
-  request.ifr6_ifindex = index;
-  if (ioctl(socket6.fd, SIOCSIFADDR, &request) != 0) {
+  const ScopedFd netlink(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  if (netlink.fd < 0) return TunError(config, "open a netlink socket", errno);
+  struct {
+    nlmsghdr header;
+    ifaddrmsg message;
+    rtattr attribute;
+    in6_addr address;
+  } request{};
+  static_assert(sizeof(request) == sizeof(nlmsghdr) + sizeof(ifaddrmsg) + sizeof(rtattr) + 16,
+                "the parts are contiguous, as netlink wants them");
+  request.header.nlmsg_len = sizeof(request);
+  request.header.nlmsg_type = RTM_NEWADDR;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+  request.message.ifa_family = AF_INET6;
+  request.message.ifa_prefixlen = static_cast<std::uint8_t>(config.prefix_length);
+  request.message.ifa_flags = IFA_F_NODAD;
+  request.message.ifa_index = static_cast<std::uint32_t>(index);
+  request.attribute.rta_len = static_cast<std::uint16_t>(RTA_LENGTH(sizeof(in6_addr)));
+  request.attribute.rta_type = IFA_LOCAL;
+  inet_pton(AF_INET6, config.address.c_str(), &request.address);
+  struct {
+    nlmsghdr header;
+    nlmsgerr error;
+    char rest[256];
+  } answer{};
+  // The kernel handles the request inside send() and the answer is there when it returns.
+  if (send(netlink.fd, &request, sizeof(request), 0) < 0 ||
+      recv(netlink.fd, &answer, sizeof(answer), 0) <
+          static_cast<ssize_t>(sizeof(nlmsghdr) + sizeof(nlmsgerr))) {
     return TunError(config, "set the address " + config.address, errno);
+  }
+  if (answer.header.nlmsg_type == NLMSG_ERROR && answer.error.error != 0) {
+    return TunError(config, "set the address " + config.address, -answer.error.error);
   }
   return absl::OkStatus();
 }

@@ -99,7 +99,8 @@ BOOST_AUTO_TEST_CASE(the_default_file_parses_also_with_every_key_switched_on) {
   while (at < text.size()) {
     const std::size_t end = text.find('\n', at);
     std::string line = text.substr(at, end - at);
-    if (line.rfind("# ", 0) == 0 && (line[2] == '[' || line.find(" = ") != std::string::npos)) {
+    if (line.rfind("# ", 0) == 0 && line[2] != ' ' &&
+        (line[2] == '[' || line.find(" = ") != std::string::npos)) {
       line = line.substr(2);
     }
     all += line + "\n";
@@ -199,6 +200,8 @@ BOOST_AUTO_TEST_CASE(wrong_links_are_refused) {
   CheckRefused(link + "listen = \"127.0.0.1\"\n", "6:10", "has no port");
   CheckRefused(link + "listen = \"fe80::1:7700\"\n", "6:10", "brackets");
   CheckRefused(link + "peers = [\"http://a:1\"]\n", "6:9", "has no known scheme");
+  CheckRefused(link + "listen = \"zmq+tcp://127.0.0.1:77\"\nallow_keys = [\"short\"]\n", "7:14",
+               "\"short\", which is no key of 40 characters");
   CheckRefused(link + "peers = [\"udp://a\"]\n", "6:9", "has no port; write \"udp://HOST:PORT\"");
   CheckRefused(link + "peers = [\"udp://a:1\", \"udp://a:1\"]\n", "6:9", "twice");
 }
