@@ -7,6 +7,9 @@ void ReceiveTracker::OnFrame(Time now, std::uint64_t counter, bool eliciting) {
     any_ = true;
     highest_ = counter;
     highest_at_ = now;
+    // A session counts from 1: what came before its first frame to arrive was lost or is late.
+    const std::uint64_t before = counter > 0 ? counter - 1 : 0;
+    existing_ = before >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << before) - 1;
   } else if (counter > highest_) {
     const std::uint64_t step = counter - highest_;
     // The old highest becomes bit step-1 of the history; counters between are missing until seen.
