@@ -42,7 +42,8 @@ FeedbackOutcome HoldBuffer::OnFeedback(Time now, const Feedback& f, std::uint64_
     if (highest < (std::uint64_t{1} << 32)) return out;  // never sent
     highest -= std::uint64_t{1} << 32;
   }
-  for (HeldFrame& frame : frames_) {
+  for (std::size_t i = 0; i < frames_.size(); ++i) {
+    HeldFrame& frame = frames_[i];
     if (frame.counter > highest) break;
     if (frame.settled) continue;
     const std::uint64_t behind = highest - frame.counter;
@@ -75,8 +76,8 @@ FeedbackOutcome HoldBuffer::OnFeedback(Time now, const Feedback& f, std::uint64_
 
 std::vector<HeldFrame> HoldBuffer::TakeAll() {
   std::vector<HeldFrame> out;
-  for (HeldFrame& frame : frames_) {
-    if (!frame.settled) out.push_back(std::move(frame));
+  for (std::size_t i = 0; i < frames_.size(); ++i) {
+    if (!frames_[i].settled) out.push_back(std::move(frames_[i]));
   }
   frames_.clear();
   outstanding_ = 0;

@@ -7,12 +7,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "core/bytes.h"
 #include "core/frame.h"
 #include "core/ids.h"
+#include "core/ring_queue.h"
 #include "core/time.h"
 
 namespace selvage {
@@ -73,7 +73,7 @@ class HoldBuffer {
   void PopSettled();
   void Settle(HeldFrame* frame);
 
-  std::deque<HeldFrame> frames_;
+  RingQueue<HeldFrame> frames_;
   std::size_t outstanding_ = 0;
   std::size_t bytes_ = 0;
   std::uint64_t overflowed_ = 0;

@@ -2,7 +2,7 @@
 
 namespace selvage {
 
-WalkMemory::WalkMemory(std::size_t capacity) : ring_(capacity), next_(capacity, kNone) {
+WalkMemory::WalkMemory(std::size_t capacity) : ring_(capacity), next_(capacity) {
   std::size_t buckets = 16;
   while (buckets < capacity) buckets *= 2;
   buckets_.assign(buckets, kNone);
@@ -19,7 +19,11 @@ std::uint64_t WalkMemory::Hash(const WalkId& id) {
 }
 
 Walk* WalkMemory::Find(Time now, const WalkId& id) {
-  for (std::int32_t s = buckets_[Bucket(id)]; s != kNone; s = next_[static_cast<std::size_t>(s)]) {
+  const std::uint64_t hash = Hash(id);
+  std::int32_t next = kNone;
+  for (std::int32_t s = buckets_[BucketOf(hash)]; s != kNone; s = next) {
+    next = next_[static_cast<std::size_t>(s)].slot;
+    if (next_[static_cast<std::size_t>(s)].tag != TagOf(hash)) continue;
     Walk& w = ring_[static_cast<std::size_t>(s)];
     if (w.id == id) return now - w.created <= kLifetime ? &w : nullptr;
   }
@@ -32,9 +36,11 @@ Walk* WalkMemory::Create(Time now, const WalkId& id, AdjacencyIndex first_in) {
   if (used_ < ring_.size()) {
     ++used_;
   } else {
-    std::int32_t* link = &buckets_[Bucket(ring_[slot].id)];
-    while (*link != static_cast<std::int32_t>(slot)) link = &next_[static_cast<std::size_t>(*link)];
-    *link = next_[slot];
+    std::int32_t* link = &buckets_[BucketOf(Hash(ring_[slot].id))];
+    while (*link != static_cast<std::int32_t>(slot)) {
+      link = &next_[static_cast<std::size_t>(*link)].slot;
+    }
+    *link = next_[slot].slot;
   }
   Walk& w = ring_[slot];
   w = Walk{};
@@ -42,8 +48,9 @@ Walk* WalkMemory::Create(Time now, const WalkId& id, AdjacencyIndex first_in) {
   w.created = now;
   w.first_in = first_in;
   w.arrived_by.Add(first_in);
-  std::int32_t& bucket = buckets_[Bucket(id)];
-  next_[slot] = bucket;
+  const std::uint64_t hash = Hash(id);
+  std::int32_t& bucket = buckets_[BucketOf(hash)];
+  next_[slot] = {bucket, TagOf(hash)};
   bucket = static_cast<std::int32_t>(slot);
   return &w;
 }

@@ -59,10 +59,17 @@ class WalkMemory {
  private:
   static constexpr std::int32_t kNone = -1;
   static std::uint64_t Hash(const WalkId& id);
-  std::size_t Bucket(const WalkId& id) const { return Hash(id) & (buckets_.size() - 1); }
+  std::size_t BucketOf(std::uint64_t hash) const { return hash & (buckets_.size() - 1); }
+  static std::uint32_t TagOf(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
 
   std::vector<Walk> ring_;
-  std::vector<std::int32_t> next_;     // chain through ring slots
+  // Chain through ring slots. Part of the hash lies beside it: a look-up touches the (large, cold)
+  // ring only for the walk it finds.
+  struct Next {
+    std::int32_t slot = kNone;
+    std::uint32_t tag = 0;  // of the walk in this slot
+  };
+  std::vector<Next> next_;
   std::vector<std::int32_t> buckets_;  // head slot; size is a power of two
   std::size_t used_ = 0;
   std::size_t head_ = 0;  // next slot to fill

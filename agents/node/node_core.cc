@@ -72,16 +72,13 @@ std::string NodeCore::Impl::NameOf(ShortId id) const {
 
 void NodeCore::Impl::OnTimeout(Time now) {
   if (promised_wake_ != kNever && promised_wake_ != Time::min() && now - promised_wake_ > kLate) {
-    for (auto& a : adjacencies_) {
-      if (a != nullptr) a->monitor.detector().Excuse(now + kExcuse);
-    }
+    for (Adjacency* a : present_) a->monitor.detector().Excuse(now + kExcuse);
   }
   discovery_.OnTimeout(now);
   handshakes_.OnTimeout(now);
   sender_.OnTimeout(now);
-  for (auto& slot : adjacencies_) {
-    Adjacency* a = slot.get();
-    if (a == nullptr || now < a->deadline) continue;
+  for (Adjacency* a : present_) {
+    if (now < a->deadline) continue;
     a->monitor.OnTimeout(now);
     FollowVerdict(now, a);
     SendWanted(now, a);
@@ -126,9 +123,7 @@ Time NodeCore::Impl::NextDeadline() const {
   Time at = std::min(discovery_.NextDeadline(), handshakes_.NextDeadline());
   at = std::min({at, sender_.NextDeadline(), next_housekeeping_, next_metric_check_, next_save_});
   if (advertise_) at = std::min(at, advertise_not_before_);
-  for (const auto& a : adjacencies_) {
-    if (a != nullptr) at = std::min(at, a->deadline);
-  }
+  for (const Adjacency* a : present_) at = std::min(at, a->deadline);
   promised_wake_ = at;
   return at;
 }

@@ -23,6 +23,7 @@
 #include "agents/node/route_watch.h"
 #include "agents/session/handshake.h"
 #include "core/random.h"
+#include "core/ring_queue.h"
 #include "routing/forwarder.h"
 
 namespace selvage {
@@ -156,6 +157,7 @@ struct NodeCore::Impl {
   Discovery discovery_;
   Handshakes handshakes_;
   std::vector<std::unique_ptr<Adjacency>> adjacencies_;          // by index, 256
+  std::vector<Adjacency*> present_;  // those that exist, by index: what each event walks over
   absl::flat_hash_map<std::uint16_t, AdjacencyIndex> sessions_;  // local session id -> adjacency
   std::uint16_t last_session_ = 0;
   std::uint8_t last_index_ = 0;
@@ -190,7 +192,7 @@ struct NodeCore::Impl {
   // Filled by FindByAddress, cleared when the map changes.
   std::map<std::string, NodeId, std::less<>> by_address_;
 
-  std::deque<Effect> effects_;
+  RingQueue<Effect> effects_;
   std::deque<Event> events_;
   std::uint64_t last_event_ = 0;
   std::vector<Bytes> spare_;

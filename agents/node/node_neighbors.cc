@@ -154,6 +154,11 @@ void NodeCore::Impl::OnEstablished(Time now, Established e) {
     }
     adjacencies_[last_index_] = std::make_unique<Adjacency>(now, link->second.info.slow);
     a = adjacencies_[last_index_].get();
+    present_.insert(std::upper_bound(present_.begin(), present_.end(), last_index_,
+                                     [](std::uint8_t index, const Adjacency* other) {
+                                       return index < other->index.value;
+                                     }),
+                    a);
     a->index = AdjacencyIndex(last_index_);
     a->link = e.link;
     a->epoch = e.epoch;
@@ -201,6 +206,7 @@ void NodeCore::Impl::Remove(Time now, AdjacencyIndex index, const std::string& w
   map_.OnNeighborGone(index);
   forwarder_.RemoveAdjacency(index);
   advertise_ = true;
+  present_.erase(std::find(present_.begin(), present_.end(), a));
   adjacencies_[index.value].reset();
 }
 
