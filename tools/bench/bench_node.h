@@ -1,7 +1,6 @@
-// A whole node on a thread of its own: the shipped core, reactor and transport on loopback.
+// A whole node on a thread of its own: the shipped runtime with one UDP link on loopback.
 //
-// What selvaged does with a link and nothing else: no TUN, no API, store in memory. Frames go from
-// the transport into the core, effects back out, one flush a turn.
+// What selvaged runs, with the store in memory and without TUN and applications.
 #pragma once
 
 #include <ctime>
@@ -12,8 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "agents/node/node_core.h"
-#include "transports/reactor.h"
+#include "agents/runtime/node_runtime.h"
 #include "transports/transport.h"
 
 namespace selvage::bench {
@@ -21,6 +19,7 @@ namespace selvage::bench {
 class BenchNode {
  public:
   struct Options {
+    std::string name;
     std::string state_dir;           // admitted (agents/membership/state_files.h)
     std::string listen;              // "127.0.0.1:PORT"
     std::vector<std::string> peers;  // "udp://127.0.0.1:PORT"
@@ -41,12 +40,8 @@ class BenchNode {
   std::int64_t CpuNanos() const;
 
   // ---- on the node's thread (inside Call or a handler), or before Start
-  Reactor& reactor();
-  NodeCore& core();
+  NodeRuntime& runtime();
   const TransportCounters& transport_counters() const;
-  void SetDeliverHandler(std::function<void(const Deliver&)> handler);
-  // Queues a best-effort message; effects are performed at the end of the turn.
-  bool Submit(Message message, std::string* reason);
 
  private:
   struct Impl;

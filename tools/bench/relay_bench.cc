@@ -56,7 +56,7 @@ class RealRelay {
  public:
   ~RealRelay() {
     if (a_ == nullptr) return;
-    a_->Call([this] { a_->reactor().RemoveFd(pacer_.fd()); });
+    a_->Call([this] { a_->runtime().reactor().RemoveFd(pacer_.fd()); });
   }
 
   // `batch` bounds what R moves a system call; A and B are as shipped.
@@ -73,6 +73,7 @@ class RealRelay {
       AdmitOptions admit;
       admit.now = static_cast<WallSeconds>(std::time(nullptr));
       BenchNode::Options o;
+      o.name = names[i];
       o.state_dir = directory + "/" + names[i];
       auto certificate = AdmitNode(directory + "/net", names[i], o.state_dir, admit);
       if (!certificate.ok()) return certificate.status();
@@ -89,10 +90,10 @@ class RealRelay {
     message_.traffic_class = TrafficClass::kTelemetry;
     message_.port = kPort;
     message_.payload.assign(static_cast<std::size_t>(size) - kFrameOverhead, 0x5a);
-    b_->SetDeliverHandler([this](const Deliver&) {
+    b_->runtime().SetDeliverHandler(kPort, [this](const Deliver&) {
       arrived_.store(arrived_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     });
-    a_->reactor().AddFd(pacer_.fd(), [this] { Offer(pacer_.Take()); });
+    a_->runtime().reactor().AddFd(pacer_.fd(), [this] { Offer(pacer_.Take()); });
     for (auto* node : nodes) {
       if (absl::Status s = (*node)->Start(); !s.ok()) return s;
     }
@@ -107,7 +108,7 @@ class RealRelay {
     Reading reading;
     a_->Call([&] { reading.offered = offered_; });
     r_->Call([&] {
-      const auto counters = r_->core().Counters();
+      const auto counters = r_->runtime().core().Counters();
       reading.forwarded = counters.at("frames_forwarded_total");
       reading.system_calls = r_->transport_counters().system_calls;
       reading.cpu_ns = r_->CpuNanos();
@@ -121,7 +122,7 @@ class RealRelay {
   double FrameBytes() {
     double bytes = 0;
     r_->Call([&] {
-      const auto c = r_->core().Counters();
+      const auto c = r_->runtime().core().Counters();
       const auto frames = c.at("data_frames_sent_total");
       if (frames > 0) {
         bytes = static_cast<double>(c.at("data_bytes_sent_total")) / static_cast<double>(frames);
@@ -134,7 +135,7 @@ class RealRelay {
   void Offer(std::uint64_t count) {
     std::string reason;
     for (; count > 0; --count) {
-      if (a_->Submit(message_, &reason)) ++offered_;
+      if (a_->runtime().Submit(message_, &reason) != 0) ++offered_;
     }
   }
 
