@@ -46,9 +46,9 @@ Bytes UnreachableV4(ByteSpan packet, const IpHeader& header, const IpAddress& ow
                           (packet.size() <= header_bytes || (packet[header_bytes] != 8));
   if (later_fragment || icmp_error) return {};
   const ByteSpan quoted = packet.Sub(0, header_bytes + 8);
-  Bytes out(kIpv4HeaderMin + kIcmpHeader + quoted.size());
+  Bytes out(kIpv4HeaderMin + kIcmpHeader);
   out[0] = 0x45;
-  PutU16(&out, 2, static_cast<std::uint16_t>(out.size()));
+  PutU16(&out, 2, static_cast<std::uint16_t>(out.size() + quoted.size()));
   out[8] = kTtl;
   out[9] = kProtocolIcmp;
   std::memcpy(&out[12], own.bytes.data(), 4);
@@ -56,7 +56,7 @@ Bytes UnreachableV4(ByteSpan packet, const IpHeader& header, const IpAddress& ow
   PutU16(&out, 10, Fold(Sum({out.data(), kIpv4HeaderMin})));
   out[kIpv4HeaderMin] = 3;
   out[kIpv4HeaderMin + 1] = 1;
-  std::memcpy(&out[kIpv4HeaderMin + kIcmpHeader], quoted.data(), quoted.size());
+  out.insert(out.end(), quoted.begin(), quoted.end());
   PutU16(&out, kIpv4HeaderMin + 2,
          Fold(Sum({out.data() + kIpv4HeaderMin, out.size() - kIpv4HeaderMin})));
   return out;
