@@ -98,8 +98,8 @@ std::optional<ReceivedMessage> Receiver::OnPacket(Time now, const DataHeader& he
 
 std::optional<Bytes> Receiver::Assemble(Time now, const DataHeader& header, const FlowKey& flow,
                                         Bytes plain) {
-  DropPartials(now);
   const PartialKey key(flow, header.id.sequence - header.fragment);
+  DropPartials(now, partials_.count(key) == 0);
   Partial& p = partials_[key];
   if (p.pieces.empty()) {
     p.started = now;
@@ -144,18 +144,24 @@ std::optional<ReceivedMessage> Receiver::Complete(ReceivedMessage message, const
   return message;
 }
 
-void Receiver::DropPartials(Time now) {
-  for (auto it = partials_.begin(); it != partials_.end();) {
-    const bool old = now - it->second.started > kPartialLifetime;
-    const bool crowded = partials_.size() >= kPartialsMax || partial_bytes_ >= kPartialBytesMax;
-    if (!old && !crowded) {
-      ++it;
-      continue;
-    }
+// Makes room: those whose time is up, and for a new one the oldest while there are too many.
+void Receiver::DropPartials(Time now, bool room_for_one) {
+  auto drop = [this](std::map<PartialKey, Partial>::iterator it) {
     ++counters_.partial_dropped;
     partial_bytes_ -= it->second.bytes;
-    it = partials_.erase(it);
+    return partials_.erase(it);
+  };
+  for (auto it = partials_.begin(); it != partials_.end();) {
+    it = now - it->second.started > kPartialLifetime ? drop(it) : std::next(it);
   }
+  while (!partials_.empty() && partial_bytes_ >= kPartialBytesMax) drop(OldestPartial());
+  while (room_for_one && partials_.size() >= kPartialsMax) drop(OldestPartial());
+}
+
+std::map<Receiver::PartialKey, Receiver::Partial>::iterator Receiver::OldestPartial() {
+  return std::min_element(partials_.begin(), partials_.end(), [](const auto& a, const auto& b) {
+    return a.second.started < b.second.started;
+  });
 }
 
 }  // namespace selvage

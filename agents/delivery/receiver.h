@@ -78,7 +78,8 @@ class Receiver {
                                 Bytes plain);
   std::optional<ReceivedMessage> Complete(ReceivedMessage message, const DataHeader& header,
                                           const FlowKey& flow, Bytes plain);
-  void DropPartials(Time now);
+  void DropPartials(Time now, bool room_for_one);
+  std::map<PartialKey, Partial>::iterator OldestPartial();
   Window* WindowOf(const FlowKey& flow);
 
   EndToEndCipher* cipher_;

@@ -111,6 +111,12 @@ void Handshakes::OnFirst(Time now, const Key& key, ByteSpan frame, std::uint16_t
     if (!it->second.done) outgoing_.push_back({key.first, key.second, it->second.last_sent});
     return;
   }
+  // Both began at once: the message with the larger bytes is the one that both go on with.
+  if (it != pending_.end() && it->second.initiator && !it->second.done &&
+      std::lexicographical_compare(frame.begin(), frame.end(), it->second.last_sent.begin(),
+                                   it->second.last_sent.end())) {
+    return;
+  }
   if (!Admit(now)) return;
   Pending_* p = NewPending(now, key, slow);
   p->first_message = frame.ToBytes();

@@ -6,10 +6,10 @@
 //   handshake 3:  type | initiator's session (2) | responder's session (2) | Noise message 3
 //
 // Messages 2 and 3 carry epoch (4) and certificate. Whoever has the lower node id initiates (the
-// other one answers its beacons), so two nodes never shake hands crosswise. Before a peer has
-// proved itself it may cost one bounded slot and, per second, kNewPerSecond key agreements; the
-// oldest unfinished handshake makes room. Messages are repeated a few times and then forgotten:
-// discovery starts anew.
+// other one answers its beacons); should both begin at once all the same, one of the two first
+// messages counts for both. Before a peer has proved itself it may cost one bounded slot and, per
+// second, kNewPerSecond key agreements; the oldest unfinished handshake makes room. Messages are
+// repeated a few times and then forgotten: discovery starts anew.
 #pragma once
 
 #include <cstdint>

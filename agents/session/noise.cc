@@ -237,9 +237,7 @@ NoiseXx::Keys NoiseXx::Split() const {
   return keys;
 }
 
-PublicKey NoiseXx::remote_static() const {
-  return state_->rs;
-}
+PublicKey NoiseXx::remote_static() const { return state_->rs; }
 
 std::array<std::uint8_t, 64> NoiseXx::handshake_hash() const {
   assert(finished());

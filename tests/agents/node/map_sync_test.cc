@@ -1,0 +1,256 @@
+#define BOOST_TEST_MODULE map_sync_test
+#include "agents/node/map_sync.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include "agents/node/link_state_codec.h"
+#include "tests/agents/node/mesh.h"
+
+namespace selvage {
+namespace {
+
+const Time kStart = TimeFromNanos(1'000'000'000);
+const AdjacencyIndex kTo(1);
+
+// Two neighbours; frames are passed on by hand and may be lost.
+struct Pair {
+  std::shared_ptr<Crypto> crypto = NewSodiumCrypto();
+  TestNetwork members{crypto};
+  TrustAnchor anchor = members.anchor();
+  Identity ida = members.Admit("a"), idb = members.Admit("b"), idc = members.Admit("c");
+  MapSync a{crypto.get(), &ida, &anchor, Epoch(1)};
+  MapSync b{crypto.get(), &idb, &anchor, Epoch(1)};
+  Time now = kStart;
+
+  Pair() {
+    a.SetWall(1000);
+    b.SetWall(1000);
+    a.AddCertificate(idb.certificate);
+    b.AddCertificate(ida.certificate);
+  }
+  void Meet(std::size_t content = 1400) {
+    a.OnNeighborUp(now, kTo, content);
+    b.OnNeighborUp(now, kTo, content);
+  }
+  static void Give(Time now, MapSync* to, const ControlFrame& f) {
+    ChunkReader reader(f.content);
+    Chunk c;
+    while (reader.Next(&c)) {
+      if (c.type == ChunkType::kLinkState) to->OnLinkState(now, kTo, c.body);
+      if (c.type == ChunkType::kCertificate) to->OnCertificate(now, kTo, c.body);
+      if (c.type == ChunkType::kSummary) to->OnSummary(now, kTo, c.body);
+      if (c.type == ChunkType::kRequest) to->OnRequest(now, kTo, c.body);
+    }
+    BOOST_TEST(reader.ok());
+  }
+  std::size_t Exchange() {
+    std::size_t frames = 0;
+    for (int round = 0; round < 50; ++round) {
+      const auto from_a = a.TakeFrames(now);
+      const auto from_b = b.TakeFrames(now);
+      if (from_a.empty() && from_b.empty()) break;
+      for (const auto& f : from_a) Give(now, &b, f);
+      for (const auto& f : from_b) Give(now, &a, f);
+      frames += from_a.size() + from_b.size();
+      now += 1ms;
+    }
+    return frames;
+  }
+  LinkStateRecord Signed(const Identity& id, std::uint32_t epoch, std::uint32_t sequence) {
+    LinkStateRecord r;
+    r.origin = id.certificate.id;
+    r.version = {Epoch(epoch), sequence};
+    SignLinkState(*crypto, id.signing_key, &r);
+    return r;
+  }
+  bool Equal() const { return a.database().Digest() == b.database().Digest(); }
+};
+
+BOOST_AUTO_TEST_CASE(neighbours_that_meet_have_one_map_afterwards_certificates_included) {
+  Pair p;
+  p.a.AddCertificate(p.idc.certificate);
+  p.a.OnLinkState(p.now, kTo, p.Signed(p.idc, 5, 5).encoded);
+  p.a.Advertise(p.now, {}, {});
+  p.b.Advertise(p.now, {}, {});
+  BOOST_TEST(!p.Equal());
+  p.Meet();
+  p.Exchange();
+  BOOST_TEST(p.Equal());
+  BOOST_TEST(p.b.database().records().size() == 3);
+  BOOST_TEST((p.b.FindByName("c") == p.idc.certificate.id));
+  BOOST_TEST(p.b.TakeChanged());
+  BOOST_TEST(!p.b.TakeChanged());
+  BOOST_TEST(p.Exchange() == 0);  // and then it is quiet
+}
+
+BOOST_AUTO_TEST_CASE(news_is_flooded_and_a_lost_frame_is_made_up_for) {
+  Pair p;
+  p.Meet();
+  p.Exchange();
+  p.a.Advertise(p.now, {}, {"10.99.0.1"});
+  const auto lost = p.a.TakeFrames(p.now);
+  BOOST_REQUIRE(lost.size() == 1);
+  BOOST_TEST(lost[0].origins.size() == 1);
+  BOOST_TEST(p.a.TakeFrames(p.now).empty());
+  p.a.OnFrameLost(kTo, lost[0].origins);
+  p.Exchange();
+  BOOST_TEST(p.Equal());
+}
+
+BOOST_AUTO_TEST_CASE(
+    maps_that_differ_for_whatever_reason_are_repaired_by_the_digest_once_a_second) {
+  Pair p;
+  p.Meet();
+  p.Exchange();
+  p.a.Advertise(p.now, {}, {});
+  p.a.TakeFrames(p.now);  // lost, and nobody noticed
+  const Time met = p.now;
+  p.now += MapSync::kSummaryGap - 10ms;
+  p.b.OnPeerDigest(kStart + MapSync::kSummaryGap - Duration(1), kTo, p.a.database().Digest());
+  BOOST_TEST(p.b.TakeFrames(p.now).empty());
+  p.now = met + MapSync::kSummaryGap;
+  p.b.OnPeerDigest(p.now, kTo, p.a.database().Digest());
+  p.Exchange();
+  BOOST_TEST(p.Equal());
+  p.now += 10s;
+  p.b.OnPeerDigest(p.now, kTo, p.a.database().Digest());
+  BOOST_TEST(p.b.TakeFrames(p.now).empty());
+}
+
+BOOST_AUTO_TEST_CASE(narrow_links_carry_the_map_in_pieces_that_fit) {
+  Pair p;
+  std::vector<Identity> many;
+  for (int i = 0; i < 30; ++i) {
+    many.push_back(p.members.Admit("n" + std::to_string(i)));
+    p.a.AddCertificate(many.back().certificate);
+    p.a.OnLinkState(p.now, kTo, p.Signed(many.back(), 1, 1).encoded);
+  }
+  constexpr std::size_t kContent = 300;
+  p.Meet(kContent);
+  for (int round = 0; round < 50 && !p.Equal(); ++round) {
+    for (const auto& f : p.a.TakeFrames(p.now)) {
+      BOOST_REQUIRE(f.content.size() <= kContent);
+      Pair::Give(p.now, &p.b, f);
+    }
+    for (const auto& f : p.b.TakeFrames(p.now)) {
+      BOOST_REQUIRE(f.content.size() <= kContent);
+      Pair::Give(p.now, &p.a, f);
+    }
+    p.now += MapSync::kRequestGap;
+  }
+  BOOST_TEST(p.Equal());
+}
+
+BOOST_AUTO_TEST_CASE(on_51_byte_frames_nothing_too_long_is_tried) {
+  Pair p;
+  p.a.AddCertificate(p.idc.certificate);
+  p.a.OnLinkState(p.now, kTo, p.Signed(p.idc, 5, 5).encoded);
+  p.Meet(38);
+  p.a.OnRequest(p.now, kTo, [&] {
+    Bytes b(5);
+    ByteWriter w(b);
+    w.U8(2);
+    w.U32(p.idc.certificate.id.Short().value);
+    return b;
+  }());
+  for (int i = 0; i < 10; ++i) {
+    for (const auto& f : p.a.TakeFrames(p.now)) BOOST_TEST(f.content.size() <= 38);
+    for (const auto& f : p.b.TakeFrames(p.now)) BOOST_TEST(f.content.size() <= 38);
+    p.now += 1s;
+  }
+}
+
+BOOST_AUTO_TEST_CASE(old_and_forged_advertisements_are_counted_and_change_nothing) {
+  Pair p;
+  p.Meet();
+  p.b.AddCertificate(p.idc.certificate);
+  p.b.OnLinkState(p.now, kTo, p.Signed(p.idc, 5, 5).encoded);
+  const auto digest = p.b.database().Digest();
+  p.b.TakeChanged();
+  p.b.OnLinkState(p.now, kTo, p.Signed(p.idc, 5, 5).encoded);
+  p.b.OnLinkState(p.now, kTo, p.Signed(p.idc, 4, 99).encoded);
+  BOOST_TEST(p.b.counters().stale == 2);
+  LinkStateRecord stolen = p.Signed(p.idc, 6, 1);
+  stolen.encoded.clear();
+  SignLinkState(*p.crypto, p.ida.signing_key, &stolen);  // by another member's key
+  p.b.OnLinkState(p.now, kTo, stolen.encoded);
+  BOOST_TEST(p.b.counters().forged == 1);
+  p.b.OnLinkState(p.now, kTo, Bytes(50, 7));
+  p.b.OnSummary(p.now, kTo, Bytes(5));
+  p.b.OnRequest(p.now, kTo, Bytes(4));
+  BOOST_TEST(p.b.counters().malformed == 3);
+  TestNetwork other(p.crypto, "other");
+  p.b.OnCertificate(p.now, kTo, other.Admit("x").certificate.encoded);
+  BOOST_TEST(p.b.counters().forged == 2);
+  BOOST_TEST(p.b.database().Digest() == digest);
+  BOOST_TEST(!p.b.TakeChanged());
+  BOOST_TEST(!p.b.FindByName("x").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(whoever_offers_an_old_advertisement_is_told_the_new_one) {
+  Pair p;
+  p.Meet();
+  p.Exchange();
+  p.b.AddCertificate(p.idc.certificate);
+  p.b.OnLinkState(p.now, AdjacencyIndex(9), p.Signed(p.idc, 5, 5).encoded);
+  p.b.TakeFrames(p.now);  // lost
+  p.b.OnLinkState(p.now, kTo, p.Signed(p.idc, 5, 4).encoded);
+  const auto frames = p.b.TakeFrames(p.now);
+  BOOST_REQUIRE(frames.size() == 1);
+  BOOST_TEST((frames[0].origins == std::vector<ShortId>{p.idc.certificate.id.Short()}));
+}
+
+BOOST_AUTO_TEST_CASE(advertisements_without_a_certificate_wait_in_a_bounded_room) {
+  Pair p;
+  p.Meet();
+  for (std::uint32_t i = 0; i <= MapSync::kWaitingMax; ++i) {
+    LinkStateRecord r;
+    for (int k = 0; k < 4; ++k) {
+      r.origin.bytes[static_cast<std::size_t>(k)] =
+          static_cast<std::uint8_t>((i + 1) >> (24 - 8 * k));
+    }
+    r.version = {Epoch(1), 1};
+    SignLinkState(*p.crypto, p.idc.signing_key, &r);
+    BOOST_TEST(p.b.counters().waiting_dropped == 0);
+    p.b.OnLinkState(p.now, kTo, r.encoded);
+  }
+  BOOST_TEST(p.b.counters().waiting_dropped == 1);
+  BOOST_TEST(p.b.database().records().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_node_whose_state_was_set_back_goes_on_from_what_the_network_knows) {
+  Pair p;
+  p.Meet();
+  p.a.Advertise(p.now, {}, {});
+  p.a.OnLinkState(p.now, kTo, p.Signed(p.ida, 9, 7).encoded);  // its own, from a later life
+  BOOST_TEST(p.a.TakeOutrun());
+  BOOST_TEST(!p.a.TakeOutrun());
+  p.a.Advertise(p.now, {}, {});
+  BOOST_TEST((p.a.database().Find(p.ida.certificate.id.Short())->version ==
+              LinkStateVersion{Epoch(9), 8}));
+}
+
+BOOST_AUTO_TEST_CASE(the_map_is_there_again_after_a_restart_and_verified_anew) {
+  Pair p;
+  p.b.AddCertificate(p.idc.certificate);
+  p.b.OnLinkState(p.now, kTo, p.Signed(p.idc, 5, 5).encoded);
+  auto store = NewMemoryStore();
+  std::string error;
+  const auto writes = p.b.TakeWrites();
+  store->Write(writes, &error);
+  BOOST_TEST(p.b.TakeWrites().empty());
+  MapSync again(p.crypto.get(), &p.idb, &p.anchor, Epoch(2));
+  again.Load(p.now, *store);
+  BOOST_TEST(again.database().Find(p.idc.certificate.id.Short()) != nullptr);
+  BOOST_TEST(again.TakeWrites().empty());
+  std::vector<StoreWrite> damaged = writes;
+  for (StoreWrite& w : damaged) (*w.value)[w.value->size() / 2] ^= 1;
+  store->Write(damaged, &error);
+  MapSync wary(p.crypto.get(), &p.idb, &p.anchor, Epoch(3));
+  wary.Load(p.now, *store);
+  BOOST_TEST(wary.database().records().empty());
+  BOOST_TEST(!wary.FindByName("c").has_value());
+}
+
+}  // namespace
+}  // namespace selvage
