@@ -17,7 +17,8 @@ class ReceiveTracker {
   static constexpr Duration kFeedbackDelay = 4ms;
   static constexpr int kFramesPerFeedback = 32;  // half of what one feedback can report on
 
-  // One authentic frame; a session counts its frames from 1. `eliciting`: the neighbour wants to know that it arrived.
+  // One authentic frame; a session counts its frames from 1. `eliciting`: the neighbour wants to
+  // know that it arrived.
   void OnFrame(Time now, std::uint64_t counter, bool eliciting);
   // True when something was received that could be reported.
   bool any() const { return any_; }
