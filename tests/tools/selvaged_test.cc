@@ -108,7 +108,8 @@ BOOST_AUTO_TEST_CASE(a_configuration_is_checked_and_the_default_one_is_fine) {
   const std::string file = world.Write("");
   BOOST_TEST(Run(kBin + "/selvaged --print-default-config > " + file).status == 0);
   BOOST_TEST(Run(kBin + "/selvaged --check-config --config " + file).status == 0);
-  world.Write(world.Node() + "[[link]]\ntransport = \"ethernet\"\nintreface = \"e\"\n");
+  world.Write(world.Node() +
+              "[[link]]\ntransport = \"ethernet\"\nintreface = \"e\"\npeers = [\"udp://a:1\"]\n");
   const Outcome wrong = Run(kBin + "/selvaged --check-config --config " + file);
   BOOST_TEST(wrong.status == 2);
   BOOST_TEST(wrong.output.find(file + ":6:1: unknown key 'intreface' in [[link]]; did you mean "
