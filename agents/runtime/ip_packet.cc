@@ -38,7 +38,7 @@ void PutU16(Bytes* out, std::size_t at, std::uint16_t v) {
   (*out)[at + 1] = static_cast<std::uint8_t>(v);
 }
 
-Bytes UnreachableV4(ByteSpan packet, const IpHeader& header, const IpAddress& own) {
+Bytes UnreachableV4(ByteSpan packet, const IpHeader& header) {
   const std::size_t header_bytes = static_cast<std::size_t>(packet[0] & 0x0f) * 4;
   const bool later_fragment = (U16(packet, 6) & 0x1fff) != 0;
   // Errors about errors would never end: only echo requests and the like are answered.
@@ -51,7 +51,7 @@ Bytes UnreachableV4(ByteSpan packet, const IpHeader& header, const IpAddress& ow
   PutU16(&out, 2, static_cast<std::uint16_t>(out.size() + quoted.size()));
   out[8] = kTtl;
   out[9] = kProtocolIcmp;
-  std::memcpy(&out[12], own.bytes.data(), 4);
+  std::memcpy(&out[12], header.destination.bytes.data(), 4);
   std::memcpy(&out[16], header.source.bytes.data(), 4);
   PutU16(&out, 10, Fold(Sum({out.data(), kIpv4HeaderMin})));
   out[kIpv4HeaderMin] = 3;
@@ -62,7 +62,7 @@ Bytes UnreachableV4(ByteSpan packet, const IpHeader& header, const IpAddress& ow
   return out;
 }
 
-Bytes UnreachableV6(ByteSpan packet, const IpHeader& header, const IpAddress& own) {
+Bytes UnreachableV6(ByteSpan packet, const IpHeader& header) {
   // Types below 128 are errors.
   if (header.protocol == kProtocolIcmpv6 &&
       (packet.size() <= kIpv6Header || packet[kIpv6Header] < 128)) {
@@ -75,7 +75,7 @@ Bytes UnreachableV6(ByteSpan packet, const IpHeader& header, const IpAddress& ow
   PutU16(&out, 4, length);
   out[6] = kProtocolIcmpv6;
   out[7] = kTtl;
-  std::memcpy(&out[8], own.bytes.data(), 16);
+  std::memcpy(&out[8], header.destination.bytes.data(), 16);
   std::memcpy(&out[24], header.source.bytes.data(), 16);
   out[kIpv6Header] = 1;
   out[kIpv6Header + 1] = 3;
@@ -140,9 +140,9 @@ std::optional<IpHeader> ParseIpHeader(ByteSpan packet) {
   return std::nullopt;
 }
 
-Bytes MakeUnreachable(ByteSpan packet, const IpHeader& header, const IpAddress& own) {
-  if (own.v6 != header.source.v6 || header.source.IsMulticast()) return {};
-  return own.v6 ? UnreachableV6(packet, header, own) : UnreachableV4(packet, header, own);
+Bytes MakeUnreachable(ByteSpan packet, const IpHeader& header) {
+  if (header.source.IsMulticast()) return {};
+  return header.source.v6 ? UnreachableV6(packet, header) : UnreachableV4(packet, header);
 }
 
 }  // namespace selvage

@@ -39,9 +39,10 @@ struct IpHeader {
 // nullopt unless `packet` begins with a whole IPv4 or IPv6 header and is as long as that says.
 std::optional<IpHeader> ParseIpHeader(ByteSpan packet);
 
-// "Host unreachable" (IPv4: type 3 code 1; IPv6: type 1 code 3) from `own` to the packet's source,
-// with as much of the packet as the RFCs ask for. Empty when none may be sent: about an ICMP error,
-// a fragment other than the first, or when `own` is of the other family.
-Bytes MakeUnreachable(ByteSpan packet, const IpHeader& header, const IpAddress& own);
+// "Host unreachable" (IPv4: type 3 code 1; IPv6: type 1 code 3) to the packet's source, with as
+// much of the packet as the RFCs ask for. It comes in the name of the destination, not of this
+// node: the kernel drops what enters through TUN with an address of its own. Empty when none may be
+// sent: about an ICMP error, a fragment other than the first, or to a multicast source.
+Bytes MakeUnreachable(ByteSpan packet, const IpHeader& header);
 
 }  // namespace selvage

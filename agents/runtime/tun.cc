@@ -248,7 +248,7 @@ void TunPort::SendUnreachable(Time now, ByteSpan packet, const IpHeader& header)
     unreachable_count_ = 0;
   }
   if (unreachable_count_ >= kUnreachablePerSecond) return;
-  const Bytes answer = MakeUnreachable(packet, header, own_);
+  const Bytes answer = MakeUnreachable(packet, header);
   if (answer.empty()) return;
   ++unreachable_count_;
   if (tun_->Write(answer)) ++counters_.unreachable_sent;
