@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs the build tree into a fresh prefix, builds a stranger's programs against it, once by
-# find_package and once by pkg-config, and runs them.   install_test.sh BUILD_DIR CONSUMER...
+# find_package and once by pkg-config, and runs them.   install_test.sh BUILD_DIR CONSUMER_SOURCE...
+# node_consumer and c_consumer get the states of two admitted nodes and two free ports.
 set -euo pipefail
 
 build=$1; shift
@@ -19,24 +20,44 @@ if grep -rn "$build" "$prefix" --include='*.cmake' --include='*.pc'; then
   echo "an installed file names the build tree"; exit 1
 fi
 
+run() {  # the program's path
+  local name=${1##*/}
+  if [[ $name != node_consumer && $name != c_consumer ]]; then "$1"; return; fi
+  local net; net=$(mktemp -d -p "$work")
+  "$prefix/bin/selvage" network create "$net/net" --name test >/dev/null
+  for node in a b; do
+    "$prefix/bin/selvage" network admit "$net/net" --name $node --out "$net/$node" >/dev/null
+  done
+  # shellcheck disable=SC2046
+  "$1" "$net/a" "$net/b" $(python3 -c '
+import socket
+held = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+for port in held: port.bind(("127.0.0.1", 0))
+print(*(port.getsockname()[1] for port in held))')
+}
+
 echo "== find_package"
 list=$(IFS=';'; echo "${consumers[*]}")
 cmake -S "$here/consumer" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Debug \
   -DCMAKE_PREFIX_PATH="$prefix" -DCONSUMERS="$list" >"$work/configure.log" 2>&1 ||
   { cat "$work/configure.log"; exit 1; }
 cmake --build "$work/build" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
-for program in "${consumers[@]}"; do
-  "$work/build/$program"
+for source in "${consumers[@]}"; do
+  run "$work/build/${source%.*}"
 done
 
 echo "== pkg-config"
 pc=$(find "$prefix" -name selvage.pc)
 export PKG_CONFIG_PATH=${pc%/*}
-for program in "${consumers[@]}"; do
+for source in "${consumers[@]}"; do
+  program=${source%.*}
+  case $source in *.c) compile=(${CC:-cc} -std=c11 -D_POSIX_C_SOURCE=200809L) ;;
+                  *) compile=(${CXX:-c++} -std=c++17) ;; esac
   # shellcheck disable=SC2046
-  ${CXX:-c++} -std=c++17 -o "$work/$program" "$here/consumer/$program.cc" \
-    $(pkg-config --cflags --libs selvage)
-  "$work/$program"
+  "${compile[@]}" -c -o "$work/$program.o" "$here/consumer/$source" $(pkg-config --cflags selvage)
+  # shellcheck disable=SC2046
+  ${CXX:-c++} -o "$work/$program" "$work/$program.o" $(pkg-config --libs selvage)
+  run "$work/$program"
 done
 
 echo "== every installed header compiles alone"

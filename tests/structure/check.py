@@ -188,7 +188,7 @@ def check_tidy(root):
             if re.search(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b", line):
                 problems.append(where + "unfinished work belongs into an issue")
         if path.endswith(".h"):
-            if not lines[0].startswith("//"):
+            if not lines[0].startswith(("// ", "/* ")):
                 problems.append("%s:1: the first line says in a comment what this is" % path)
             guard = "#ifndef" if "extern \"C\"" in text else "#pragma once"
             if guard not in text:
