@@ -94,6 +94,7 @@ class Row:
     def __init__(self, fault):
         self.fault = fault
         self.noticed_by, self.noticed_ms, self.why = "nobody", None, ""
+        self.fault_at = 0.0
         self.before, self.after = [], []
         self.outage_ms, self.lost = float("inf"), 0
         self.repair_ms, self.repair_lost = 0.0, 0
@@ -190,7 +191,7 @@ class Demo:
         row.before = before
         self.rows.append(row)
         self.tell("the flow goes %s" % arrows(before))
-        at = self.watch.begin_fault()
+        row.fault_at = at = self.watch.begin_fault()
         self.story.tell(text, at=at)
         make()
         return at
@@ -235,10 +236,14 @@ class Demo:
     def _settle(self, row, at, when):
         """After a repair the flow must run on, whichever way it takes."""
         self._steady(when)
-        row.repair_ms, row.repair_lost = self.flow.outage(at, time.monotonic())
+        now = time.monotonic()
+        if row.after:
+            row.repair_ms, row.repair_lost = self.flow.outage(at, now)
+        else:  # one silence from the fault to the repair: known exactly only now that it ended
+            row.outage_ms, row.lost = self.flow.outage(row.fault_at, now)
         self.tell("since then silent for at most %.0f ms, %d packets lost; the flow goes %s" % (
             row.repair_ms, row.repair_lost, arrows(self._path_now())))
-        if row.repair_ms > OUTAGE_MS_MAX and self.mesh.healing:
+        if row.repair_ms > OUTAGE_MS_MAX:
             row.problems.append("outage over %.0f ms at the repair" % OUTAGE_MS_MAX)
 
     # ---- the end
@@ -251,7 +256,7 @@ class Demo:
             lines.append((row.fault, row.noticed_by + noticed, row.why, arrows(row.before),
                           arrows(row.after), "%.0f ms" % row.outage_ms, str(row.lost),
                           "%.0f ms, %d lost" % (row.repair_ms, row.repair_lost),
-                          "; ".join(row.problems) or "healed"))
+                          "NOT HEALED" if row.problems else "healed"))
         widths = [max(len(cell) for cell in column) for column in lines]
         print()
         for number, cells in enumerate(zip(*lines)):
@@ -259,6 +264,9 @@ class Demo:
             if number == 0:
                 print("  ".join("-" * width for width in widths))
         print()
+        for row in self.rows:
+            for problem in row.problems:
+                print("%s: %s" % (row.fault, problem))
 
     def close(self):
         self.flow.close()
