@@ -5,7 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tools/bench/crypto_bench.h"
 #include "tools/bench/relay_bench.h"
+#include "tools/bench/spf_bench.h"
+#include "tools/bench/store_bench.h"
 
 namespace selvage::bench {
 namespace {
@@ -31,6 +34,44 @@ void PrintRelay(const nlohmann::json& j) {
         r["real"]["system_calls_per_packet"]["median"].get<double>(),
         r["bare"]["system_calls_per_packet"]["median"].get<double>(),
         r["real"]["packets_per_second"]["median"].get<double>() / 1000);
+  }
+}
+
+double Median(const nlohmann::json& sample) { return sample["median"].get<double>(); }
+
+void PrintSpf(const nlohmann::json& j) {
+  std::printf("spf: map of %d nodes, %d directed edges, %d reached\n", j["nodes"].get<int>(),
+              j["directed_edges"].get<int>(), j["reached"].get<int>());
+  std::printf("  one table              %10.1f us (plain Dijkstra %.1f us, ratio %.2f)\n",
+              Median(j["table_us"]), Median(j["bare_table_us"]), j["ratio"].get<double>());
+  std::printf("  map from advertisements %9.1f us\n", Median(j["topology_us"]));
+  std::printf("  change of the map      %10.1f us (map, %.0f tables: routes and alternates)\n",
+              Median(j["change_us"]), j["tables_per_change"].get<double>());
+  std::printf("  bytes                  %10d a table, %d the map, %d advertised\n",
+              j["table_bytes"].get<int>(), j["topology_bytes"].get<int>(),
+              j["advertised_bytes"].get<int>());
+}
+
+void PrintStore(const nlohmann::json& j) {
+  std::printf("store: values of %d bytes, every write synced\n", j["value_bytes"].get<int>());
+  std::printf("  store       %9.1f us a write, %8.0f writes/s\n", Median(j["synced_write_us"]),
+              j["synced_writes_per_second"].get<double>());
+  std::printf("  bare file   %9.1f us an append, %6.0f appends/s (ratio %.2f)\n",
+              Median(j["bare_synced_append_us"]), j["bare_synced_appends_per_second"].get<double>(),
+              j["ratio"].get<double>());
+  const auto& g = j["group_commit"];
+  std::printf(
+      "  group commit, %d in flight: %.0f writes/s, %.1f a group, latency %.1f us "
+      "(p99 %.1f us)\n",
+      g["in_flight"].get<int>(), g["writes_per_second"].get<double>(),
+      g["writes_per_group"].get<double>(), Median(g["latency_us"]),
+      g["latency_p99_us"].get<double>());
+}
+
+void PrintCrypto(const nlohmann::json& j) {
+  std::printf("crypto: %d bytes of plaintext, nanoseconds a call\n", j["size"].get<int>());
+  for (const char* name : {"seal", "bare_seal", "open", "bare_open", "sign", "verify", "agree"}) {
+    std::printf("  %-10s %10.0f\n", name, Median(j[name]));
   }
 }
 
@@ -69,6 +110,46 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(1, 32));
   relay_command->add_flag("--json", json, "JSON on standard output");
 
+  SpfOptions spf;
+  CLI::App* spf_command =
+      app.add_subcommand("spf", "microseconds per route table and per change of the map");
+  spf_command->add_option("--nodes", spf.nodes, "nodes on the map")
+      ->check(CLI::Range(2, SpfOptions::kNodesMax))
+      ->capture_default_str();
+  spf_command->add_option("--degree", spf.degree, "mean number of neighbours")
+      ->check(CLI::Range(0.1, 200.0))
+      ->capture_default_str();
+  spf_command->add_option("--seed", spf.seed, "of the map")->capture_default_str();
+  spf_command->add_option("--seconds", spf.seconds, "measured time for each figure")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  spf_command->add_flag("--json", json, "JSON on standard output");
+
+  StoreOptions store;
+  CLI::App* store_command = app.add_subcommand(
+      "store", "synced writes a second and latency of group commit, beside a bare synced file");
+  store_command->add_option("--dir", store.directory, "directory on the disk to be measured");
+  store_command->add_option("--value-bytes", store.value_bytes, "size of a value")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  store_command->add_option("--in-flight", store.in_flight, "batches waiting at a time")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  store_command->add_option("--seconds", store.seconds, "measured time in all")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  store_command->add_flag("--json", json, "JSON on standard output");
+
+  CryptoOptions crypto;
+  CLI::App* crypto_command = app.add_subcommand("crypto", "nanoseconds per call of each primitive");
+  crypto_command->add_option("--size", crypto.size, "plaintext, bytes")
+      ->check(CLI::Range(0, 65536))
+      ->capture_default_str();
+  crypto_command->add_option("--seconds", crypto.seconds, "measured time in all")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  crypto_command->add_flag("--json", json, "JSON on standard output");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -78,6 +159,9 @@ int Main(int argc, char** argv) {
     if (!batches.empty()) relay.batches = batches;
     return Finish(RunRelayBench(relay), json, PrintRelay);
   }
+  if (spf_command->parsed()) return Finish(RunSpfBench(spf), json, PrintSpf);
+  if (store_command->parsed()) return Finish(RunStoreBench(store), json, PrintStore);
+  if (crypto_command->parsed()) return Finish(RunCryptoBench(crypto), json, PrintCrypto);
   return kUsage;
 }
 
