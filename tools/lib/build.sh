@@ -37,15 +37,17 @@ apt_install() {
     "$@" </dev/null >>"$LOG" 2>&1
 }
 
-# Sets INSTALLED=1 when something was installed.
+# Installs what is missing of "all" or of the "needed" packages ($1, default all). Sets INSTALLED=1
+# when something was installed.
 install_missing() {
+  local scope=${1:-all}
   INSTALLED=0
   command -v dpkg-query >/dev/null || {
     say "This is not Debian: the packages in tools/lib/packages.txt are expected to be here."
     return 0
   }
   local missing needed
-  missing=$(missing_packages all | xargs)
+  missing=$(missing_packages "$scope" | xargs)
   [[ -n $missing ]] || return 0
   needed=$(missing_packages needed | xargs)
 
@@ -68,7 +70,7 @@ install_missing() {
     tail -n 20 "$LOG" >&2
     die "Could not install: $(missing_packages needed | xargs). The whole log: $LOG"
   fi
-  if [[ -n $(missing_packages all) ]]; then
+  if [[ -n $(missing_packages "$scope") ]]; then
     say "  ns-3 could not be installed: building all but selvage-sim. See build/build.log."
   fi
   INSTALLED=1
@@ -126,14 +128,21 @@ configure() {
 
 # Installs, configures and builds, or ends the program with the reason.
 build_all() {
+  build all
+}
+
+# build SCOPE [TARGET...]: the packages of that scope, and these targets (default: everything).
+build() {
+  local scope=$1
+  shift
   mkdir -p "$ROOT/build"
   exec 9>"$ROOT/build/.lock"
   flock -n 9 || { say "Another build of this checkout is running: waiting for it."; flock 9; }
   : >"$LOG"
-  install_missing
+  install_missing "$scope"
   configure
   if ! NINJA_STATUS='[%p %f/%t] ' nice -n 5 ninja -C "$BUILD" -j "$(build_jobs)" \
-       </dev/null 2>&1 9>&- | show_progress; then
+       "$@" </dev/null 2>&1 9>&- | show_progress; then
     # The compiler's words, without the progress lines around them.
     grep -n -m 5 -E 'FAILED:|error:|undefined reference|fatal' "$LOG" >&2 || true
     say "..." >&2
