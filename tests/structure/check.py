@@ -206,7 +206,7 @@ def documents(root):
 
 
 def check_docs(root):
-    """Links between documents lead somewhere; C and C++ in them are quoted from files that are built."""
+    """Links between documents lead somewhere; code in them is quoted from files that are built."""
     problems = []
     for path in documents(root):
         text = read(root, path)
@@ -217,8 +217,8 @@ def check_docs(root):
             where = os.path.join(root, os.path.dirname(path), target)
             if not os.path.exists(where):
                 problems.append("%s: the link to %s leads nowhere" % (path, target))
-        for source, code in re.findall(
-                r"(?:From `([^`]+)`:\n\n)?^```(?:cpp|c)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        for source, code in re.findall(r"(?:From `([^`]+)`:\n\n)?^```(?:cpp|c)\n(.*?)^```", text,
+                                       re.DOTALL | re.MULTILINE):
             first = code.split("\n")[0]
             if not source:
                 problems.append("%s: C++ without the file it is from: %s" % (path, first))
