@@ -3,8 +3,8 @@
 
     compare.py --out DIR [--nodes 25 49] [--rates 10 50] [--seeds 10] [-j 2] ...
 
-Every run is a process of its own with a directory of its own below DIR. Finished runs are kept, so
-an interrupted matrix goes on where it stopped. A protocol may carry settings of its own:
+Every run is a process of its own with a directory of its own below DIR. Finished runs are kept,
+so an interrupted matrix goes on where it stopped. A protocol may carry settings of its own:
 `selvage:class=critical,crypto=sodium`. Writes DIR/table.md, and DIR/*.png where matplotlib is there.
 """
 
@@ -36,13 +36,15 @@ def arguments():
     parser.add_argument("--none-seeds", type=int, default=2,
                         help="seeds 1..N without any fault, for delivery and control at rest")
     parser.add_argument("--fault", default="crash")
-    parser.add_argument("--window", type=float, default=60, help="seconds of traffic after the fault")
+    parser.add_argument("--window", type=float, default=60,
+                        help="seconds of traffic after the fault")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                         help="for all runs")
     parser.add_argument("--scenario", default=os.path.join(HERE, "scenarios", "grid.toml"))
     parser.add_argument("--program", help="selvage-sim; default: build/release/bin, then PATH")
     parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="JOBS")
-    parser.add_argument("--table-only", action="store_true", help="run nothing, show what is there")
+    parser.add_argument("--table-only", action="store_true",
+                        help="run nothing, show what is there")
     return parser.parse_args()
 
 
@@ -163,7 +165,8 @@ HEADER = ["N", "rate", "protocol", "seeds", "affected flows", "lost med / worst"
 
 def cell(runs, args, protocol, nodes, rate):
     """One line of the table and the affected flows behind it; None when nothing ran."""
-    mine = [r for r in runs if r.done() and (r.protocol, r.nodes, r.rate) == (protocol, nodes, rate)]
+    mine = [r for r in runs
+            if r.done() and (r.protocol, r.nodes, r.rate) == (protocol, nodes, rate)]
     broken = [r for r in mine if r.fault == args.fault]
     calm = [r.row() for r in mine if r.fault == "none"]
     if not broken and not calm:
