@@ -5,7 +5,7 @@
 
 Every run is a process of its own with a directory of its own below DIR. Finished runs are kept,
 so an interrupted matrix goes on where it stopped. A protocol may carry settings of its own:
-`selvage:class=critical,crypto=sodium`. Writes DIR/table.md, and DIR/*.png where matplotlib is there.
+`selvage:class=critical,crypto=sodium`. Writes DIR/table.md, and DIR/*.png with matplotlib.
 """
 
 import argparse
@@ -124,7 +124,7 @@ def execute_all(args, runs):
             spent = time.monotonic() - started
             left = spent / finished[0] * (len(waiting) - finished[0])
             print(f"\r{len(runs) - len(waiting) + finished[0]}/{len(runs)} runs, "
-                  f"{len(failures)} failed, {spent / 60:.1f} min, about {left / 60:.1f} min left   ",
+                  f"{len(failures)} failed, {spent / 60:.1f} min, {left / 60:.1f} min left  ",
                   end="", file=sys.stderr, flush=True)
 
     with ThreadPoolExecutor(max_workers=max(1, args.j)) as pool:
