@@ -58,6 +58,9 @@ struct LinkInfo {
   std::uint64_t rate_bps = 0;
   // Peers hear a broadcast frame (discovery by beacon). Otherwise only configured peers exist.
   bool broadcast = true;
+  // All in reach take turns on one channel, as on a Wi-Fi mesh: air time is scarce, waiting for it
+  // takes tens of milliseconds, and a frame to a dead neighbour holds up those behind it.
+  bool shared = false;
   // Few bytes a minute: 8-byte tags, hellos in minutes, rekey by count only, no bulk.
   bool slow = false;
 };

@@ -44,6 +44,18 @@ DetectorOptions DetectorOptions::Slow() {
   return o;
 }
 
+DetectorOptions DetectorOptions::Shared() {
+  DetectorOptions o;
+  o.tx_timeout_min = 12ms;
+  o.rx_timeout_min = 200ms;
+  o.confirm = 300ms;
+  o.probe_first = 40ms;
+  o.probes_fast = 4;
+  o.probe_max = 2s;
+  o.hold_suspect = 200ms;
+  return o;
+}
+
 FailureDetector::FailureDetector(Time now, const DetectorOptions& options)
     : options_(options), since_(now), last_heard_(now), up_since_(now) {}
 
@@ -204,7 +216,7 @@ void FailureDetector::JudgeOut(Time now) {
     ++probes_;
     if (proof_since_ != kNever) {
       probe_gap_ = std::max(options_.probe_first, hold() / 10);
-    } else if (probes_ > 10) {
+    } else if (probes_ > options_.probes_fast) {
       probe_gap_ = std::min(probe_gap_ * 2, options_.probe_max);
     }
     next_probe_ = now + probe_gap_;

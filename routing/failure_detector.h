@@ -40,6 +40,7 @@ struct DetectorOptions {
   Duration rx_timeout_min = 60ms;  // three hellos at the fastest rate
   Duration confirm = 150ms;        // suspicion to certainty
   Duration probe_first = 10ms;
+  int probes_fast = 10;  // at probe_first; then the gap doubles
   Duration probe_max = 1s;
   Duration hold_suspect = 60ms;  // answers needed to come back from suspicion
   Duration hold_first = 500ms;   // ... from the first confirmed failure
@@ -47,6 +48,9 @@ struct DetectorOptions {
   Duration hold_relax = 10s;  // each such time spent up forgives one doubling
   // For radios with seconds of air time per frame.
   static DetectorOptions Slow();
+  // For a channel that all take turns on: probes are few, for each one to a dead neighbour is
+  // repeated by the MAC and holds up the traffic behind it for some 10 ms.
+  static DetectorOptions Shared();
 };
 
 class FailureDetector {

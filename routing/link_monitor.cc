@@ -8,16 +8,20 @@ namespace {
 constexpr Duration kReplyGap = 5ms;
 }  // namespace
 
-LinkMonitor::LinkMonitor(Time now, bool slow)
+LinkMonitor::LinkMonitor(Time now, bool slow, bool shared)
     : slow_(slow),
-      detector_(now, slow ? DetectorOptions::Slow() : DetectorOptions()),
+      shared_(shared),
+      detector_(now, slow     ? DetectorOptions::Slow()
+                     : shared ? DetectorOptions::Shared()
+                              : DetectorOptions()),
       last_sent_(now),
       last_data_(now - kActiveFor) {}
 
 Duration LinkMonitor::Interval(Time now) const {
   if (slow_) return kHelloSlow;
   if (detector_.state() != LinkState::kUp) return 1s;
-  return active(now) ? kHelloActive : kHelloIdle;
+  if (!active(now)) return kHelloIdle;
+  return shared_ ? kHelloShared : kHelloActive;
 }
 
 void LinkMonitor::OnFrame(Time now, std::uint64_t counter, bool eliciting, bool data) {

@@ -23,11 +23,12 @@ class LinkMonitor {
  public:
   static constexpr Duration kHelloActive = 20ms;
   static constexpr Duration kHelloIdle = 2s;
+  static constexpr Duration kHelloShared = 500ms;  // active, where all take turns on one channel
   static constexpr Duration kHelloSlow = 300s;      // duty-cycled radios
   static constexpr Duration kActiveFor = 1s;        // after the last data frame
   static constexpr std::int64_t kLossWeight = 128;  // frames a loss estimate remembers
 
-  LinkMonitor(Time now, bool slow);
+  LinkMonitor(Time now, bool slow, bool shared = false);
 
   // ---- receiving. `eliciting`: the frame asks for feedback. `data`: it carries traffic.
   void OnFrame(Time now, std::uint64_t counter, bool eliciting, bool data);
@@ -73,6 +74,7 @@ class LinkMonitor {
   void UpdateOutstanding();
 
   bool slow_;
+  bool shared_;
   ReceiveTracker received_;
   HoldBuffer held_;
   FailureDetector detector_;

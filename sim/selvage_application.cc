@@ -74,6 +74,7 @@ void SelvageApplication::StartApplication() {
   link.mtu_bytes = kSelvageMtuBytes;
   link.rate_bps = kRateBps;
   link.broadcast = true;
+  link.shared = true;
   core_->OnLinkUp(Now(), kLink, link);
   Settle();
 }

@@ -33,7 +33,8 @@ struct Adjacency {
   // As last advertised; changes by little are not worth a flood.
   EdgeMetric advertised;
 
-  Adjacency(Time now, bool slow_link) : monitor(now, slow_link), slow(slow_link) {}
+  Adjacency(Time now, const LinkInfo& link)
+      : monitor(now, link.slow, link.shared), slow(link.slow) {}
   ShortId neighbor() const { return certificate.id.Short(); }
 };
 

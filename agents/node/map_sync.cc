@@ -24,7 +24,11 @@ std::string AsString(const Bytes& b) { return std::string(b.begin(), b.end()); }
 }  // namespace
 
 MapSync::MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch)
-    : crypto_(crypto), identity_(identity), anchor_(anchor), epoch_(epoch) {
+    : crypto_(crypto),
+      identity_(identity),
+      anchor_(anchor),
+      epoch_(epoch),
+      random_(identity->certificate.id.Short().value) {
   AddCertificate(identity->certificate);
 }
 
@@ -71,10 +75,11 @@ std::optional<NodeId> MapSync::FindByName(const std::string& name) const {
   return it->second;
 }
 
-void MapSync::OnNeighborUp(Time, AdjacencyIndex index, std::size_t content_bytes_max) {
+void MapSync::OnNeighborUp(AdjacencyIndex index, std::size_t content_bytes_max, bool shared) {
   Neighbor& n = neighbors_[index.value];
   n = Neighbor();
   n.content_bytes_max = content_bytes_max;
+  n.shared = shared;
   n.summary = true;
 }
 
@@ -230,7 +235,10 @@ void MapSync::Advertise(Time now, std::vector<AdvertisedAdjacency> adjacencies,
   const std::uint32_t self = record.origin.Short().value;
   database_.Put(now, std::move(record));
   changed_ = true;
-  for (auto& [index, n] : neighbors_) n.flood.insert(self);
+  for (auto& [index, n] : neighbors_) {
+    n.flood.insert(self);
+    n.flood_at = now;  // nobody else can have told them
+  }
 }
 
 void MapSync::Append(Neighbor* n, ControlFrame* frame, ChunkType type, ByteSpan body,
@@ -247,11 +255,33 @@ void MapSync::Append(Neighbor* n, ControlFrame* frame, ChunkType type, ByteSpan 
   WriteBlob(type, body, &w);
 }
 
+bool MapSync::FloodDue(Time now, Neighbor* n) {
+  if (n->flood.empty()) {
+    n->flood_at = kNever;
+    return false;
+  }
+  if (!n->shared) return true;
+  if (n->flood_at == kNever) {
+    const auto spread = static_cast<std::uint64_t>(kSharedFloodDelay.count());
+    n->flood_at =
+        now + kSharedFloodDelay + Duration(static_cast<std::int64_t>(random_.Below(spread)));
+  }
+  return now >= n->flood_at;
+}
+
+Time MapSync::NextDeadline() const {
+  Time at = kNever;
+  for (const auto& [index, n] : neighbors_) {
+    if (!n.flood.empty()) at = std::min(at, n.flood_at);
+  }
+  return at;
+}
+
 std::vector<ControlFrame> MapSync::TakeFrames(Time now) {
   std::vector<ControlFrame> out;
   for (auto& [index, n] : neighbors_) {
-    if (n.flood.empty() && n.certificates.empty() && n.want.empty() && n.ask.empty() &&
-        !n.summary) {
+    const bool flood = FloodDue(now, &n);
+    if (!flood && n.certificates.empty() && n.want.empty() && n.ask.empty() && !n.summary) {
       continue;
     }
     ControlFrame frame;
@@ -300,13 +330,16 @@ std::vector<ControlFrame> MapSync::TakeFrames(Time now) {
       Append(&n, &frame, ChunkType::kCertificate, encoded, &out);
     }
     n.certificates.clear();
-    for (std::uint32_t id : n.flood) {
+    for (std::uint32_t id : flood ? n.flood : std::set<std::uint32_t>()) {
       const LinkStateRecord* record = database_.Find(ShortId(id));
       if (record == nullptr || record->encoded.size() + 3 > n.content_bytes_max) continue;
       Append(&n, &frame, ChunkType::kLinkState, record->encoded, &out);
       frame.origins.push_back(ShortId(id));
     }
-    n.flood.clear();
+    if (flood) {
+      n.flood.clear();
+      n.flood_at = kNever;
+    }
     if (!frame.content.empty()) out.push_back(std::move(frame));
   }
   return out;

@@ -24,6 +24,7 @@
 #include "agents/membership/certificate_book.h"
 #include "core/crypto.h"
 #include "core/frame.h"
+#include "core/random.h"
 #include "core/store.h"
 #include "core/time.h"
 #include "routing/link_state_database.h"
@@ -43,6 +44,9 @@ class MapSync : public CertificateBook {
   static constexpr std::size_t kCertificatesMax = 8192;
   static constexpr Duration kSummaryGap = 1s;
   static constexpr Duration kRequestGap = 200ms;  // per certificate asked for
+  // On a shared channel news of others waits this long, up to twice: by then most neighbours have
+  // it from somebody else and said so by sending it here, and what is left goes in one frame.
+  static constexpr Duration kSharedFloodDelay = 40ms;
 
   MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch);
 
@@ -50,8 +54,9 @@ class MapSync : public CertificateBook {
   // Warm start from what was persisted; everything is verified again.
   void Load(Time now, Store& store);
 
-  // ---- neighbours. A neighbour that may be flooded to; mtu in bytes of content.
-  void OnNeighborUp(Time now, AdjacencyIndex index, std::size_t content_bytes_max);
+  // ---- neighbours. A neighbour that may be flooded to; mtu in bytes of content. `shared`: over a
+  // channel that all take turns on (LinkInfo::shared).
+  void OnNeighborUp(AdjacencyIndex index, std::size_t content_bytes_max, bool shared);
   void OnNeighborGone(AdjacencyIndex index);
   void OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest);
   // A verified certificate learned from a handshake. False: its short id belongs to somebody else.
@@ -73,6 +78,8 @@ class MapSync : public CertificateBook {
   // True once after the network was found to know a later advertisement of this node than this node
   // does: advertise again.
   bool TakeOutrun() { return std::exchange(outrun_, false); }
+  // When TakeFrames has something that must wait until then; kNever: nothing waits.
+  Time NextDeadline() const;
   // Control frames that are ready to leave.
   std::vector<ControlFrame> TakeFrames(Time now);
   // What is new since the last call, for the store.
@@ -95,7 +102,9 @@ class MapSync : public CertificateBook {
  private:
   struct Neighbor {
     std::size_t content_bytes_max = 0;
+    bool shared = false;
     std::set<std::uint32_t> flood;         // short ids whose advertisement is to be sent
+    Time flood_at = kNever;                // shared: when; set while `flood` waits
     std::set<std::uint32_t> certificates;  // short ids whose certificate is to be sent
     std::map<std::uint32_t, Time> ask;     // certificates wanted, and when asked last (min: never)
     std::set<std::uint32_t> want;          // advertisements to ask for
@@ -107,6 +116,7 @@ class MapSync : public CertificateBook {
     AdjacencyIndex from;
   };
 
+  bool FloodDue(Time now, Neighbor* n);
   void Accept(Time now, LinkStateRecord record, AdjacencyIndex from);
   void Append(Neighbor* n, ControlFrame* frame, ChunkType type, ByteSpan body,
               std::vector<ControlFrame>* out);
@@ -126,6 +136,7 @@ class MapSync : public CertificateBook {
   std::set<std::uint32_t> unsaved_certificates_;
   bool changed_ = false;
   bool outrun_ = false;
+  Random random_;  // spreads floods
   Counters counters_;
 };
 

@@ -122,6 +122,7 @@ void NodeCore::Impl::SaveMap(Time) {
 Time NodeCore::Impl::NextDeadline() const {
   Time at = std::min(discovery_.NextDeadline(), handshakes_.NextDeadline());
   at = std::min({at, sender_.NextDeadline(), next_housekeeping_, next_metric_check_, next_save_});
+  at = std::min(at, map_.NextDeadline());
   if (advertise_) at = std::min(at, advertise_not_before_);
   for (const Adjacency* a : present_) at = std::min(at, a->deadline);
   promised_wake_ = at;

@@ -70,9 +70,11 @@ struct NodeCore::Impl {
   static constexpr Duration kPreviousSession = 3s;
   // A neighbour that has been gone this long is forgotten; discovery finds it again.
   static constexpr Duration kForgetNeighbor = 60s;
-  static constexpr Duration kAdvertiseGap = 20ms;  // topology changes of one moment in one flood
-  static constexpr Duration kMetricGap = 5s;       // quality alone is never urgent
-  static constexpr Duration kSaveGap = 5s;         // twin to disk
+  // Topology changes of one moment go in one flood; while changes go on, floods become rarer.
+  static constexpr Duration kAdvertiseGap = 20ms;
+  static constexpr Duration kAdvertiseGapMax = 1280ms;
+  static constexpr Duration kMetricGap = 5s;  // quality alone is never urgent
+  static constexpr Duration kSaveGap = 5s;    // twin to disk
 
   struct LinkEntry {
     LinkInfo info;
@@ -111,6 +113,8 @@ struct NodeCore::Impl {
   void FollowVerdict(Time now, Adjacency* a);
   void Refresh(Adjacency* a) { a->deadline = a->monitor.NextDeadline(); }
   bool Usable(const Adjacency& a) const;
+  // The neighbour may be flooded to from now on.
+  void MapUp(Adjacency* a);
   void AdvertiseIfDue(Time now);
   EdgeMetric Measure(const Adjacency& a) const;
   void RekeyIfDue(Time now, Adjacency* a);
@@ -171,6 +175,7 @@ struct NodeCore::Impl {
 
   bool advertise_ = true;  // own links changed
   Time advertise_not_before_{};
+  Duration advertise_gap_ = kAdvertiseGap;
   Time last_advertised_{};
   Time next_metric_check_{};
   Time next_save_{};

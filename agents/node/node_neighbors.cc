@@ -33,7 +33,7 @@ void NodeCore::Impl::LinkUp(Time now, LinkId link, const LinkInfo& info) {
   }
   for (auto& a : adjacencies_) {
     if (a != nullptr && a->link == link && Usable(*a)) {
-      map_.OnNeighborUp(now, a->index, info.mtu_bytes - a->cipher->overhead_bytes());
+      MapUp(a.get());
     }
   }
 }
@@ -152,7 +152,7 @@ void NodeCore::Impl::OnEstablished(Time now, Established e) {
       Tell(now, "neighbor-refused", "no room for another neighbour: 255 adjacencies", {});
       return;
     }
-    adjacencies_[last_index_] = std::make_unique<Adjacency>(now, link->second.info.slow);
+    adjacencies_[last_index_] = std::make_unique<Adjacency>(now, link->second.info);
     a = adjacencies_[last_index_].get();
     present_.insert(std::upper_bound(present_.begin(), present_.end(), last_index_,
                                      [](std::uint8_t index, const Adjacency* other) {
@@ -189,6 +189,11 @@ void NodeCore::Impl::OnEstablished(Time now, Established e) {
   if (fresh) forwarder_.SetAdjacency(a->index, a->neighbor(), false);  // until its first hello
   OnLost(now, a, std::move(in_flight));
   SendWanted(now, a);  // a fresh adjacency begins with a hello: the neighbour learns our index
+}
+
+void NodeCore::Impl::MapUp(Adjacency* a) {
+  const LinkInfo& info = links_[a->link].info;
+  map_.OnNeighborUp(a->index, info.mtu_bytes - a->cipher->overhead_bytes(), info.shared);
 }
 
 void NodeCore::Impl::Remove(Time now, AdjacencyIndex index, const std::string& why) {
@@ -236,8 +241,7 @@ void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
   if (verdict == LinkState::kUp) {
     a->monitor.held().TakeAll();  // probes of the outage: answered or not, they no longer matter
     a->monitor.ForgetOutstanding();
-    auto entry = links_.find(a->link);
-    map_.OnNeighborUp(now, a->index, entry->second.info.mtu_bytes - a->cipher->overhead_bytes());
+    MapUp(a);
   } else if (usable) {
     // Healing is off: the verdict is shown, nothing acts on it.
     a->monitor.held().TakeAll();
@@ -279,7 +283,11 @@ EdgeMetric NodeCore::Impl::Measure(const Adjacency& a) const {
 void NodeCore::Impl::AdvertiseIfDue(Time now) {
   if (!advertise_ || now < advertise_not_before_) return;
   advertise_ = false;
-  advertise_not_before_ = now + kAdvertiseGap;
+  // As carriers' link-state routers do: the first change at once, a row of them ever more slowly.
+  advertise_gap_ = now - last_advertised_ >= 4 * kAdvertiseGapMax
+                       ? kAdvertiseGap
+                       : std::min<Duration>(2 * advertise_gap_, kAdvertiseGapMax);
+  advertise_not_before_ = now + advertise_gap_;
   std::vector<AdvertisedAdjacency> list;
   for (auto& a : adjacencies_) {
     if (a == nullptr || a->remote_index.value == 0) continue;

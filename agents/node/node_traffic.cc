@@ -85,7 +85,7 @@ void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, By
           forwarder_.SetAdjacency(a->index, a->neighbor(), Usable(*a));
           if (first) {
             const LinkInfo& info = links_[a->link].info;
-            map_.OnNeighborUp(now, a->index, info.mtu_bytes - a->cipher->overhead_bytes());
+            MapUp(a);
             Tell(now, "neighbor-up",
                  a->certificate.name + " on " + info.name + " is up: session established",
                  {{"neighbor", a->certificate.name},

@@ -166,6 +166,7 @@ void IpTransport::Evaluate() {
   LinkInfo info;
   info.transport = transport_name_;
   info.mtu_bytes = kMtuBytesDefault;
+  info.shared = transport_name_ == "wifi";
   info.broadcast = wants_own_lane();
   if (!uses_interface()) {
     info.name = context_.config.listen.empty() ? context_.config.peers.front()
