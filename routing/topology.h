@@ -20,6 +20,10 @@ struct AdvertisedAdjacency {
   ShortId neighbor;
   AdjacencyIndex neighbor_index;  // the same link as numbered by the neighbour
   EdgeMetric metric;
+  friend bool operator==(const AdvertisedAdjacency& a, const AdvertisedAdjacency& b) {
+    return a.index == b.index && a.neighbor == b.neighbor && a.neighbor_index == b.neighbor_index &&
+           a.metric == b.metric;
+  }
 };
 
 struct AdvertisedNode {

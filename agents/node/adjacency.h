@@ -30,6 +30,7 @@ struct Adjacency {
   LinkState state = LinkState::kUp;  // as last acted upon; the detector may be ahead for a moment
   Time deadline = kNever;            // cached from the monitor
   bool slow = false;
+  bool listed = false;  // in the last advertisement
   // As last advertised; changes by little are not worth a flood.
   EdgeMetric advertised;
 

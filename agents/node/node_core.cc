@@ -102,9 +102,11 @@ void NodeCore::Impl::OnTimeout(Time now) {
     map_.database().Expire(now, self_);
   }
   if (now >= next_metric_check_) {
-    next_metric_check_ = now + kMetricGap;
+    next_metric_check_ = now + kMetricGap + kMetricGap * random_.Below(1024) / 1024;
     for (auto& a : adjacencies_) {
-      if (a != nullptr && Usable(*a) && Measure(*a) != a->advertised) advertise_ = true;
+      if (a != nullptr && Usable(*a) && Measure(*a) != a->advertised) {
+        advertise_ = metric_due_ = true;
+      }
     }
   }
   if (now >= next_save_) {
@@ -138,7 +140,7 @@ void NodeCore::Impl::Settle(Time now) {
     sender_.OnMapChanged(now);
     by_address_.clear();
   }
-  if (map_.TakeOutrun()) advertise_ = true;
+  if (map_.TakeOutrun()) advertise_ = advertise_again_ = true;
   for (ControlFrame& f : map_.TakeFrames(now)) {
     Adjacency* a = FindAdjacency(f.to);
     if (a != nullptr) SendControl(now, a, f.content, std::move(f.origins), true);

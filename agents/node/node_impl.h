@@ -73,8 +73,9 @@ struct NodeCore::Impl {
   // Topology changes of one moment go in one flood; while changes go on, floods become rarer.
   static constexpr Duration kAdvertiseGap = 20ms;
   static constexpr Duration kAdvertiseGapMax = 1280ms;
-  static constexpr Duration kMetricGap = 5s;  // quality alone is never urgent
-  static constexpr Duration kSaveGap = 5s;    // twin to disk
+  // Quality alone is never urgent; twice this at most, so that nodes started together part.
+  static constexpr Duration kMetricGap = 5s;
+  static constexpr Duration kSaveGap = 5s;  // twin to disk
 
   struct LinkEntry {
     LinkInfo info;
@@ -173,7 +174,10 @@ struct NodeCore::Impl {
   Sender sender_;
   RouteWatch watch_;
 
-  bool advertise_ = true;  // own links changed
+  bool advertise_ = true;        // own links may have changed
+  bool advertise_again_ = true;  // even if they have not
+  bool metric_due_ = false;      // ... or their quality
+  std::vector<AdvertisedAdjacency> last_list_;
   Time advertise_not_before_{};
   Duration advertise_gap_ = kAdvertiseGap;
   Time last_advertised_{};

@@ -8,10 +8,26 @@ namespace {
 
 // A change of quality this large is told to the network (and no smaller one: noise is not news).
 constexpr std::uint32_t kLossStepPermille = 30;
+// Where all take turns on one channel collisions come and go with the load.
+constexpr std::uint32_t kLossStepSharedPermille = 100;
 
 constexpr std::uint64_t kFirstCounter = 1;
 
 std::string Address(const PeerAddress& a) { return ToHex(a.Span()); }
+
+// One-way latency in powers of two of a millisecond, one step of slack before it moves. Not for
+// shared channels: delay there is load, and routing by load swings to and fro.
+std::uint32_t LatencyStep(const Adjacency& a) {
+  const auto half_rtt = static_cast<std::uint64_t>(ToMicros(a.monitor.srtt()) / 2);
+  std::uint32_t step = 0;
+  while (step < 60'000'000 && half_rtt > 2 * std::max<std::uint32_t>(step, 1000)) {
+    step = step == 0 ? 2000 : step * 2;
+  }
+  if (step < a.advertised.latency_us && half_rtt * 2 > a.advertised.latency_us / 2) {
+    return a.advertised.latency_us;
+  }
+  return step;
+}
 
 }  // namespace
 
@@ -263,40 +279,42 @@ EdgeMetric NodeCore::Impl::Measure(const Adjacency& a) const {
   m.slow = info.slow;
   m.rate_kbps =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(info.rate_bps / 1000, 0xffffffffu));
-  // Latency in powers of two of a millisecond, one step of slack before it moves.
-  const auto half_rtt = static_cast<std::uint64_t>(ToMicros(a.monitor.srtt()) / 2);
-  std::uint32_t step = 0;
-  while (step < 60'000'000 && half_rtt > 2 * std::max<std::uint32_t>(step, 1000)) {
-    step = step == 0 ? 2000 : step * 2;
-  }
-  m.latency_us = step;
-  if (step < a.advertised.latency_us && half_rtt * 2 > a.advertised.latency_us / 2) {
-    m.latency_us = a.advertised.latency_us;
-  }
+  if (!info.shared) m.latency_us = LatencyStep(a);
   const auto loss = static_cast<std::uint32_t>(a.monitor.loss_ppm() / 1000);
   const std::uint32_t known = a.advertised.loss_permille;
   const std::uint32_t change = loss > known ? loss - known : known - loss;
-  m.loss_permille = change >= kLossStepPermille ? loss : known;
+  const std::uint32_t step = info.shared ? kLossStepSharedPermille : kLossStepPermille;
+  m.loss_permille = change >= step ? loss : known;
   return m;
 }
 
 void NodeCore::Impl::AdvertiseIfDue(Time now) {
   if (!advertise_ || now < advertise_not_before_) return;
   advertise_ = false;
-  // As carriers' link-state routers do: the first change at once, a row of them ever more slowly.
-  advertise_gap_ = now - last_advertised_ >= 4 * kAdvertiseGapMax
-                       ? kAdvertiseGap
-                       : std::min<Duration>(2 * advertise_gap_, kAdvertiseGapMax);
-  advertise_not_before_ = now + advertise_gap_;
   std::vector<AdvertisedAdjacency> list;
   for (auto& a : adjacencies_) {
     if (a == nullptr || a->remote_index.value == 0) continue;
     const bool listed =
         !config_.healing || a->state == LinkState::kUp || a->state == LinkState::kSuspect;
-    if (!listed) continue;
-    a->advertised = Measure(*a);
+    if (!listed) {
+      a->listed = false;
+      continue;
+    }
+    // Quality is looked at when it is time to, or along with a link that is new to the map.
+    if (!a->listed || metric_due_) a->advertised = Measure(*a);
+    a->listed = true;
     list.push_back({a->index, a->neighbor(), a->remote_index, a->advertised});
   }
+  metric_due_ = false;
+  // A link that was suspected and cleared is no news.
+  if (!advertise_again_ && list == last_list_) return;
+  advertise_again_ = false;
+  last_list_ = list;
+  // As carriers' link-state routers do: the first change at once, a row of them ever more slowly.
+  advertise_gap_ = now - last_advertised_ >= 4 * kAdvertiseGapMax
+                       ? kAdvertiseGap
+                       : std::min<Duration>(2 * advertise_gap_, kAdvertiseGapMax);
+  advertise_not_before_ = now + advertise_gap_;
   last_advertised_ = now;
   map_.Advertise(now, std::move(list), config_.addresses);
 }
