@@ -18,11 +18,13 @@ namespace selvage {
 // One walk: a packet, its copy and its resend number.
 struct WalkId {
   PacketId packet;
+  ShortId destination;  // sequence numbers count per destination and flow
   std::uint8_t copy = 0;
   std::uint8_t walk = 0;
   std::uint8_t fragment = 0;
   friend bool operator==(const WalkId& a, const WalkId& b) {
-    return a.packet == b.packet && a.copy == b.copy && a.walk == b.walk && a.fragment == b.fragment;
+    return a.packet == b.packet && a.destination == b.destination && a.copy == b.copy &&
+           a.walk == b.walk && a.fragment == b.fragment;
   }
 };
 
