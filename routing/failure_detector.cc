@@ -148,12 +148,11 @@ void FailureDetector::Enter(Time now, LinkState state, std::string evidence) {
     next_probe_ = now;
     proof_since_ = kNever;
   }
-  if ((state == LinkState::kOneway || state == LinkState::kDown) && !confirmed_) {
-    confirmed_ = true;
-    failures_ = std::min(failures_ + 1, 32);
-  }
+  // Down is certain when it is said: the carrier went, or nothing came for kConfirm.
+  if (state == LinkState::kDown) Confirm();
   if (state == LinkState::kUp) {
     up_since_ = now;
+    confirmed_ = false;
     next_probe_ = kNever;
     probe_now_ = false;
     asked_ = false;
@@ -162,6 +161,12 @@ void FailureDetector::Enter(Time now, LinkState state, std::string evidence) {
   state_ = state;
   since_ = was_up || state == LinkState::kUp ? now : since_;
   evidence_ = std::move(evidence);
+}
+
+void FailureDetector::Confirm() {
+  if (confirmed_) return;
+  confirmed_ = true;
+  failures_ = std::min(failures_ + 1, 32);
 }
 
 void FailureDetector::OnTimeout(Time now) {
@@ -209,6 +214,10 @@ void FailureDetector::JudgeOut(Time now) {
     } else if (now - since_ >= options_.confirm && !heard_since) {
       Enter(now, LinkState::kDown, evidence_);
     }
+  }
+  // A neighbour that was held up for a moment says "I hear nothing from you" and takes it back.
+  if (state_ == LinkState::kOneway && proof_since_ == kNever && now - since_ >= options_.confirm) {
+    Confirm();
   }
   if (now >= next_probe_) {
     probe_now_ = true;

@@ -84,6 +84,9 @@ class FailureDetector {
 
   // ---- verdict
   LinkState state() const { return state_; }
+  // Out beyond doubt: damped, and what the map is told. Suspicion, and "oneway" for the first
+  // moment, are not.
+  bool confirmed() const { return confirmed_; }
   bool usable() const { return state_ == LinkState::kUp; }
   Time since() const { return since_; }
   // Nothing heard within the promised time: what hellos tell the neighbour.
@@ -100,6 +103,7 @@ class FailureDetector {
   void Enter(Time now, LinkState state, std::string evidence);
   void JudgeUp(Time now);
   void JudgeOut(Time now);
+  void Confirm();
 
   DetectorOptions options_;
   LinkState state_ = LinkState::kUp;

@@ -19,9 +19,9 @@ std::string_view ToString(DropReason r) {
 Forwarder::Forwarder(ShortId self, std::size_t memory_walks)
     : self_(self), routes_(self), memory_(memory_walks), adjacencies_(256) {}
 
-void Forwarder::SetAdjacency(AdjacencyIndex index, ShortId neighbor, bool usable) {
+void Forwarder::SetAdjacency(AdjacencyIndex index, ShortId neighbor, bool usable, bool suspect) {
   RemoveAdjacency(index);
-  adjacencies_[index.value] = {neighbor, true, usable};
+  adjacencies_[index.value] = {neighbor, true, usable, suspect && !usable};
   if (!usable) ++unusable_;
 }
 
@@ -76,7 +76,9 @@ ForwardDecision Forwarder::Decide(Time now, DataHeader* header, AdjacencyIndex i
     d.reason = DropReason::kHopLimit;
     return d;
   }
-  AdjacencyIndex out = FollowMap(header, *walk, &d.deviated);
+  bool no_path = false;
+  AdjacencyIndex out = FollowMap(header, *walk, &d.deviated, &no_path);
+  if (no_path && unusable_ > 0) out = LastResort(*header, *walk);
   if (out.value == 0) {
     d.deviated = true;
     out = BestUntried(*header, *walk);
@@ -99,13 +101,17 @@ ForwardDecision Forwarder::Decide(Time now, DataHeader* header, AdjacencyIndex i
 // The tree's choice on the map minus what the packet carries; own dead links that stand in the way
 // are added to what it carries, so that nobody sends it back here for them. 0 when the tree has no
 // choice left that the traversal rule allows.
-AdjacencyIndex Forwarder::FollowMap(DataHeader* header, const Walk& walk, bool* deviated) {
+AdjacencyIndex Forwarder::FollowMap(DataHeader* header, const Walk& walk, bool* deviated,
+                                    bool* no_path) {
   FailureSet failed;
   for (EdgeId e : header->carried) failed.Add(e);
   // Each round either returns or adds an own link: at most as many rounds as links.
   for (std::size_t round = 0; round < adjacencies_.size(); ++round) {
     const SpfEntry route = routes_.Route(header->traffic_class, failed, header->destination);
-    if (route.first.value == 0) return AdjacencyIndex(0);
+    if (route.first.value == 0) {
+      *no_path = true;
+      return AdjacencyIndex(0);
+    }
     if (IsUsable(route.first)) {
       if (walk.given_to.Contains(route.first) || route.first == walk.first_in) {
         return AdjacencyIndex(0);
@@ -117,6 +123,23 @@ AdjacencyIndex Forwarder::FollowMap(DataHeader* header, const Walk& walk, bool* 
     header->carried.Add(Own(route.first));
   }
   return AdjacencyIndex(0);
+}
+
+// The map has no path without the own links under suspicion: the one of them that has a path.
+AdjacencyIndex Forwarder::LastResort(const DataHeader& header, const Walk& walk) {
+  FailureSet failed;
+  for (EdgeId e : header.carried) {
+    if (e.node != self_ || !adjacencies_[e.index.value].suspect) failed.Add(e);
+  }
+  for (std::size_t i = 1; i < adjacencies_.size(); ++i) {
+    const AdjacencyIndex index(static_cast<std::uint8_t>(i));
+    const Adjacency& a = adjacencies_[i];
+    const bool spent = index == walk.first_in || walk.given_to.Contains(index);
+    if (a.present && !a.usable && (!a.suspect || spent)) failed.Add(Own(index));
+  }
+  const AdjacencyIndex first =
+      routes_.Route(header.traffic_class, failed, header.destination).first;
+  return first.value != 0 && adjacencies_[first.value].suspect ? first : AdjacencyIndex(0);
 }
 
 AdjacencyIndex Forwarder::BestUntried(const DataHeader& header, const Walk& walk) {

@@ -58,8 +58,10 @@ class Forwarder {
 
   RouteCache& routes() { return routes_; }
 
-  // Tells which own adjacencies exist and may be used. A new index starts usable or not as given.
-  void SetAdjacency(AdjacencyIndex index, ShortId neighbor, bool usable);
+  // Tells which own adjacencies exist and may be used. `suspect` (only with !usable): it may still
+  // work, so it is the last resort of packets that have no other path on the map. Leaving a suspect
+  // is free only where there is somewhere to go.
+  void SetAdjacency(AdjacencyIndex index, ShortId neighbor, bool usable, bool suspect = false);
   void RemoveAdjacency(AdjacencyIndex index);
   bool IsUsable(AdjacencyIndex index) const;
 
@@ -77,9 +79,11 @@ class Forwarder {
     ShortId neighbor;
     bool present = false;
     bool usable = false;
+    bool suspect = false;
   };
   EdgeId Own(AdjacencyIndex i) const { return {self_, i}; }
-  AdjacencyIndex FollowMap(DataHeader* header, const Walk& walk, bool* deviated);
+  AdjacencyIndex FollowMap(DataHeader* header, const Walk& walk, bool* deviated, bool* no_path);
+  AdjacencyIndex LastResort(const DataHeader& header, const Walk& walk);
   AdjacencyIndex BestUntried(const DataHeader& header, const Walk& walk);
   FailureSet OwnFailures() const;
 

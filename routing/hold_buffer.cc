@@ -74,6 +74,14 @@ FeedbackOutcome HoldBuffer::OnFeedback(Time now, const Feedback& f, std::uint64_
   return out;
 }
 
+void HoldBuffer::DropProbes() {
+  for (std::size_t i = 0; i < frames_.size(); ++i) {
+    HeldFrame& frame = frames_[i];
+    if (!frame.settled && frame.kind == HeldFrame::Kind::kProbe) Settle(&frame);
+  }
+  PopSettled();
+}
+
 std::vector<HeldFrame> HoldBuffer::TakeAll() {
   std::vector<HeldFrame> out;
   for (std::size_t i = 0; i < frames_.size(); ++i) {

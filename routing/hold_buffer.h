@@ -55,6 +55,8 @@ class HoldBuffer {
   // `next_counter` is the next counter this side would send: rebuilds the truncated highest.
   // Feedback on counters never sent is ignored (acknowledged == 0, nothing lost).
   FeedbackOutcome OnFeedback(Time now, const Feedback& f, std::uint64_t next_counter);
+  // Forgets probes: what they asked has been answered otherwise.
+  void DropProbes();
   // Everything unacknowledged, oldest first; the buffer is empty afterwards.
   std::vector<HeldFrame> TakeAll();
 

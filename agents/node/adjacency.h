@@ -28,6 +28,7 @@ struct Adjacency {
   Time keyed_at{};
   LinkMonitor monitor;
   LinkState state = LinkState::kUp;  // as last acted upon; the detector may be ahead for a moment
+  bool confirmed = false;            // ... and whether that is certain
   Time deadline = kNever;            // cached from the monitor
   bool slow = false;
   bool listed = false;  // in the last advertisement

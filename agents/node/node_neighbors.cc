@@ -12,6 +12,8 @@ constexpr std::uint32_t kLossStepPermille = 30;
 constexpr std::uint32_t kLossStepSharedPermille = 100;
 
 constexpr std::uint64_t kFirstCounter = 1;
+// A neighbour that was cleared of suspicion gets this long to tell what it received meanwhile.
+constexpr Duration kCleared = 20ms;
 
 std::string Address(const PeerAddress& a) { return ToHex(a.Span()); }
 
@@ -238,38 +240,45 @@ bool NodeCore::Impl::Usable(const Adjacency& a) const {
 
 void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
   const LinkState verdict = a->monitor.detector().state();
-  if (verdict == a->state) return;
+  const bool confirmed = a->monitor.detector().confirmed();
+  if (verdict == a->state && confirmed == a->confirmed) return;
   const LinkState before = a->state;
+  const bool told = verdict == before;
   a->state = verdict;
+  a->confirmed = confirmed;
   const std::string link = links_[a->link].info.name;
   const std::string& evidence = a->monitor.detector().evidence();
   if (before == LinkState::kUp) ++counters_.suspicions;
-  Tell(now, "neighbor-" + std::string(ToString(verdict)),
-       a->certificate.name + " on " + link + " is " + std::string(ToString(verdict)) + ": " +
-           evidence,
-       {{"neighbor", a->certificate.name},
-        {"link", link},
-        {"state", std::string(ToString(verdict))},
-        {"was", std::string(ToString(before))},
-        {"evidence", evidence}});
+  if (!told) {
+    Tell(now, "neighbor-" + std::string(ToString(verdict)),
+         a->certificate.name + " on " + link + " is " + std::string(ToString(verdict)) + ": " +
+             evidence,
+         {{"neighbor", a->certificate.name},
+          {"link", link},
+          {"state", std::string(ToString(verdict))},
+          {"was", std::string(ToString(before))},
+          {"evidence", evidence}});
+  }
   const bool usable = Usable(*a);
-  forwarder_.SetAdjacency(a->index, a->neighbor(), usable);
+  forwarder_.SetAdjacency(a->index, a->neighbor(), usable, !usable && !confirmed);
   if (verdict == LinkState::kUp) {
-    a->monitor.held().TakeAll();  // probes of the outage: answered or not, they no longer matter
+    // Packets sent as a last resort meanwhile stay held: the link answers, so it will tell.
+    a->monitor.held().DropProbes();
     a->monitor.ForgetOutstanding();
+    a->monitor.detector().Excuse(now + kCleared);
     MapUp(a);
   } else if (usable) {
     // Healing is off: the verdict is shown, nothing acts on it.
     a->monitor.held().TakeAll();
     a->monitor.ForgetOutstanding();
-  } else if (before == LinkState::kUp) {
-    map_.OnNeighborGone(a->index);
+  } else if (before == LinkState::kUp || confirmed) {
+    if (before == LinkState::kUp) map_.OnNeighborGone(a->index);
     std::vector<HeldFrame> held = a->monitor.held().TakeAll();
     a->monitor.ForgetOutstanding();
     ResendElsewhere(now, a, std::move(held));
   }
   // Suspicion stays here; the map hears of what is certain.
-  if (verdict != LinkState::kSuspect) advertise_ = true;
+  if (confirmed || verdict == LinkState::kUp) advertise_ = true;
 }
 
 // What an edge costs others, in steps coarse enough to stay put while nothing is wrong.
@@ -294,8 +303,7 @@ void NodeCore::Impl::AdvertiseIfDue(Time now) {
   std::vector<AdvertisedAdjacency> list;
   for (auto& a : adjacencies_) {
     if (a == nullptr || a->remote_index.value == 0) continue;
-    const bool listed =
-        !config_.healing || a->state == LinkState::kUp || a->state == LinkState::kSuspect;
+    const bool listed = !config_.healing || a->state == LinkState::kUp || !a->confirmed;
     if (!listed) {
       a->listed = false;
       continue;

@@ -155,6 +155,29 @@ BOOST_AUTO_TEST_CASE(a_killed_relay_costs_a_few_packets_at_most_and_comes_back_w
   BOOST_TEST(r.duplicates == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_suspected_link_without_an_alternative_keeps_its_traffic) {
+  // A chain: nowhere else to go, so a neighbour that is held up for a moment must cost nothing.
+  Mesh mesh(16);
+  for (const char* n : {"s", "m", "d"}) mesh.Add(n);
+  mesh.Join("s", "m");
+  mesh.Join("m", "d");
+  mesh.StartAll();
+  mesh.Run(1s);
+  Flow flow{&mesh, 4000};
+  for (int i = 0; i < 3; ++i) {
+    mesh.At(500ms + i * 1s, [&] { mesh.Cut("d", "m"); });  // feedback is late, frames arrive
+    mesh.At(530ms + i * 1s, [&] { mesh.Restore("d", "m"); });
+    mesh.At(900ms + i * 1s, [&] { mesh.CutBoth("m", "d"); });  // and here they do not, for a moment
+    mesh.At(930ms + i * 1s, [&] { mesh.Restore("m", "d"); });
+  }
+  flow.Start();
+  mesh.Run(6s);
+  const auto r = flow.Measure();
+  BOOST_TEST(mesh.Counter("m", "suspicions_total") >= 3);
+  BOOST_TEST(r.lost == 0);
+  BOOST_TEST(r.duplicates == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_healed_link_is_used_again) {
   Mesh mesh(6);
   BuildDiamond(&mesh);
