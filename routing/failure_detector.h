@@ -33,7 +33,7 @@ enum class LinkState : std::uint8_t { kUp, kSuspect, kOneway, kDown };
 std::string_view ToString(LinkState s);
 
 struct DetectorOptions {
-  Duration feedback_delay = 4ms;   // the neighbour may sit on feedback this long
+  Duration feedback_delay = 4400us;  // so long the neighbour may sit on it (receive_tracker.h)
   Duration tx_timeout_min = 10ms;  // no verdict on silence shorter than this
   Duration tx_timeout_max = 2s;
   int frames_for_verdict = 3;      // with fewer outstanding the neighbour gets twice the time
