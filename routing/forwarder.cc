@@ -87,6 +87,7 @@ ForwardDecision Forwarder::Decide(Time now, DataHeader* header, AdjacencyIndex i
   if (out.value == 0 && back.value != 0 && IsUsable(back) && !walk->given_to.Contains(back)) {
     out = back;
   }
+  if (out.value == 0 && unusable_ > 0) out = LastResort(*header, *walk);
   if (out.value == 0) {
     d.reason = back.value == 0 && unusable_ > 0 ? DropReason::kNoNeighbor : DropReason::kExhausted;
     return d;
@@ -135,7 +136,7 @@ AdjacencyIndex Forwarder::LastResort(const DataHeader& header, const Walk& walk)
     const AdjacencyIndex index(static_cast<std::uint8_t>(i));
     const Adjacency& a = adjacencies_[i];
     const bool spent = index == walk.first_in || walk.given_to.Contains(index);
-    if (a.present && !a.usable && (!a.suspect || spent)) failed.Add(Own(index));
+    if (a.present && (spent || (!a.usable && !a.suspect))) failed.Add(Own(index));
   }
   const AdjacencyIndex first =
       routes_.Route(header.traffic_class, failed, header.destination).first;

@@ -178,6 +178,28 @@ BOOST_AUTO_TEST_CASE(a_suspected_link_without_an_alternative_keeps_its_traffic) 
   BOOST_TEST(r.duplicates == 0);
 }
 
+BOOST_AUTO_TEST_CASE(suspicion_on_every_path_at_once_drops_nothing) {
+  Mesh mesh(17);
+  BuildDiamond(&mesh);
+  mesh.StartAll();
+  mesh.Run(1s);
+  Flow flow{&mesh, 3000};
+  // Feedback of one hop on each path is late at the same time; frames arrive all along.
+  for (const auto& [from, to] : {std::pair{"a1", "s"}, {"b2", "b1"}}) {
+    const std::string a = from, b = to;
+    mesh.At(500ms, [&mesh, a, b] { mesh.Cut(a, b); });
+    mesh.At(540ms, [&mesh, a, b] { mesh.Restore(a, b); });
+    mesh.At(1500ms, [&mesh, a, b] { mesh.Cut(b, a); });
+    mesh.At(1540ms, [&mesh, a, b] { mesh.Restore(b, a); });
+  }
+  flow.Start();
+  mesh.Run(5s);
+  const auto r = flow.Measure();
+  BOOST_TEST(mesh.Counter("s", "suspicions_total") + mesh.Counter("b1", "suspicions_total") >= 2);
+  BOOST_TEST(r.lost == 0);
+  BOOST_TEST(r.duplicates == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_healed_link_is_used_again) {
   Mesh mesh(6);
   BuildDiamond(&mesh);
