@@ -46,7 +46,7 @@ DetectorOptions DetectorOptions::Slow() {
 
 DetectorOptions DetectorOptions::Shared() {
   DetectorOptions o;
-  o.tx_timeout_min = 12ms;
+  o.tx_timeout_min = 16ms;
   o.rx_timeout_min = 200ms;
   o.confirm = 300ms;
   o.probe_first = 40ms;

@@ -112,6 +112,7 @@ struct NodeCore::Impl {
   std::uint16_t NewSessionId();
   // Compares the detector's verdict with what was acted upon and acts.
   void FollowVerdict(Time now, Adjacency* a);
+  void ExcuseOthers(Time now, const Adjacency& suspect);
   void Refresh(Adjacency* a) { a->deadline = a->monitor.NextDeadline(); }
   bool Usable(const Adjacency& a) const;
   // The neighbour may be flooded to from now on.

@@ -15,6 +15,9 @@ constexpr std::uint64_t kFirstCounter = 1;
 // A neighbour that was cleared of suspicion gets this long to tell what it received meanwhile.
 constexpr Duration kCleared = 20ms;
 
+// A MAC gives up on a frame after seven tries and some 12 ms; several frames may be queued.
+constexpr Duration kSharedExcuse = 150ms;
+
 std::string Address(const PeerAddress& a) { return ToHex(a.Span()); }
 
 // One-way latency in powers of two of a millisecond, one step of slack before it moves. Not for
@@ -238,6 +241,16 @@ bool NodeCore::Impl::Usable(const Adjacency& a) const {
   return !config_.healing || a.state == LinkState::kUp;
 }
 
+// What waits behind frames to a dead neighbour is late too, and when all are late it is the
+// channel: one suspicion at a time.
+void NodeCore::Impl::ExcuseOthers(Time now, const Adjacency& suspect) {
+  for (auto& a : adjacencies_) {
+    if (a == nullptr || a.get() == &suspect || a->link != suspect.link) continue;
+    a->monitor.detector().Excuse(now + kSharedExcuse);
+    Refresh(a.get());
+  }
+}
+
 void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
   const LinkState verdict = a->monitor.detector().state();
   const bool confirmed = a->monitor.detector().confirmed();
@@ -248,7 +261,10 @@ void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
   a->confirmed = confirmed;
   const std::string link = links_[a->link].info.name;
   const std::string& evidence = a->monitor.detector().evidence();
-  if (before == LinkState::kUp) ++counters_.suspicions;
+  if (before == LinkState::kUp) {
+    ++counters_.suspicions;
+    if (links_[a->link].info.shared) ExcuseOthers(now, *a);
+  }
   if (!told) {
     Tell(now, "neighbor-" + std::string(ToString(verdict)),
          a->certificate.name + " on " + link + " is " + std::string(ToString(verdict)) + ": " +

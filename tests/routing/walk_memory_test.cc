@@ -10,7 +10,7 @@ namespace {
 
 const Time kStart = TimeFromNanos(1'000'000'000);
 
-WalkId Id(std::uint64_t n) { return {{ShortId(1), 2, 3, n}, 0, 0, 0}; }
+WalkId Id(std::uint64_t n) { return {{ShortId(1), 2, 3, n}, ShortId(7), 0, 0, 0}; }
 
 BOOST_AUTO_TEST_CASE(walks_are_told_apart_by_every_part_of_their_name) {
   WalkMemory memory(16);
@@ -27,6 +27,9 @@ BOOST_AUTO_TEST_CASE(walks_are_told_apart_by_every_part_of_their_name) {
   BOOST_TEST(memory.Find(kStart, other) == nullptr);
   other = base;
   other.packet.sequence = 9;
+  BOOST_TEST(memory.Find(kStart, other) == nullptr);
+  other = base;
+  other.destination = ShortId(9);  // sequence numbers count per destination
   BOOST_TEST(memory.Find(kStart, other) == nullptr);
   other = base;
   other.copy = 1;

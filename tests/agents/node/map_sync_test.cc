@@ -29,8 +29,8 @@ struct Pair {
     b.AddCertificate(ida.certificate);
   }
   void Meet(std::size_t content = 1400) {
-    a.OnNeighborUp(now, kTo, content);
-    b.OnNeighborUp(now, kTo, content);
+    a.OnNeighborUp(kTo, content, false);
+    b.OnNeighborUp(kTo, content, false);
   }
   static void Give(Time now, MapSync* to, const ControlFrame& f) {
     ChunkReader reader(f.content);
