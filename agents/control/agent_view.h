@@ -23,6 +23,7 @@ namespace selvage {
 struct AgentFacts {
   std::string node;  // name in the certificate
   NodeId id;
+  Epoch epoch;  // of this life of the node
   std::string network;
   std::string version;
   Time started{};

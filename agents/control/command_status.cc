@@ -33,6 +33,7 @@ Answer Status(AgentView& agent, const Json& request) {
   for (const NeighborInfo& n : agent.Neighbors()) neighbors.push_back(NeighborJson(n));
   return Json{{"node", facts.node},
               {"id", facts.id.ToHex()},
+              {"epoch", facts.epoch.value},
               {"network", facts.network},
               {"version", facts.version},
               {"pid", getpid()},

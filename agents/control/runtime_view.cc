@@ -10,6 +10,7 @@ RuntimeView::RuntimeView(NodeRuntime& runtime) : runtime_(runtime) {
   const AgentConfig& config = runtime.config();
   facts_.node = certificate.name;
   facts_.id = certificate.id;
+  facts_.epoch = runtime.epoch();
   facts_.network = certificate.network;
   facts_.version = NodeRuntime::Version();
   facts_.started = runtime.started();
