@@ -15,7 +15,9 @@ foreach(config RELEASE RELWITHDEBINFO MINSIZEREL)
 endforeach()
 find_program(SELVAGE_CCACHE ccache)
 if(SELVAGE_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${SELVAGE_CCACHE})
+  # Paths below the checkout are made relative, so that one clone's objects serve the next.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}
+      CCACHE_NOHASHDIR=1 ${SELVAGE_CCACHE})
 endif()
 if(SELVAGE_BUILD_FUZZERS)
   add_compile_options(-fsanitize=fuzzer-no-link)  # coverage for libFuzzer in all our code

@@ -4,7 +4,7 @@
     mesh_figures.py PROGRAMS_DIR [--idle-s N] [--json]
 
 On a diamond (s-a1-a2-d, s-b1-b2-d), as root:
-  oneway    ms until `neighbors` of either end says "oneway" after one direction of a link in use died
+  oneway    ms until `neighbors` of either end says "oneway" after one direction of a link died
   overhead  bytes of ours beyond the data frames, as a share of them, while 1,000 packets/s flow
   idle      bytes per second and node on its interfaces, Ethernet headers included, nothing flowing
   restart   seconds from the start after SIGKILL until all neighbours are up again; identity, epoch
@@ -107,8 +107,9 @@ def restart(mesh):
     accepted = 0
     for number in range(OUTBOX_MESSAGES):
         done = subprocess.run(
-            sender.inside([mesh.program("selvage"), "--control", sender.control, "send", "--to", "d",
-                           "--class", "reliable", "--port", "9", "--text", "message %d" % number]),
+            sender.inside([mesh.program("selvage"), "--control", sender.control, "send",
+                           "--to", "d", "--class", "reliable", "--port", "9",
+                           "--text", "message %d" % number]),
             capture_output=True, text=True, timeout=20)
         accepted += done.returncode == 0
     mesh.kill("s")
