@@ -46,11 +46,12 @@ DetectorOptions DetectorOptions::Slow() {
 
 DetectorOptions DetectorOptions::Shared() {
   DetectorOptions o;
-  o.tx_timeout_min = 16ms;
+  o.feedback_delay = 20ms;
+  o.tx_timeout_min = 28ms;
   o.rx_timeout_min = 200ms;
-  o.confirm = 300ms;
-  o.probe_first = 40ms;
-  o.probes_fast = 4;
+  o.confirm = 600ms;
+  o.probe_first = 80ms;
+  o.probes_fast = 3;
   o.probe_max = 2s;
   o.hold_suspect = 200ms;
   return o;

@@ -6,11 +6,15 @@ namespace selvage {
 namespace {
 // At most one answer to probes per this time: a neighbour cannot make us send at its rate.
 constexpr Duration kReplyGap = 5ms;
+// Samples in which a peak of the RTT fades to 37 %. On a shared channel waiting comes in bursts
+// that mean and variance do not foresee, and a false suspicion adds to the load that caused it.
+constexpr int kPeakFade = 64;
 }  // namespace
 
 LinkMonitor::LinkMonitor(Time now, bool slow, bool shared)
     : slow_(slow),
       shared_(shared),
+      received_(shared),
       detector_(now, slow     ? DetectorOptions::Slow()
                      : shared ? DetectorOptions::Shared()
                               : DetectorOptions()),
@@ -49,7 +53,8 @@ FeedbackOutcome LinkMonitor::OnFeedback(Time now, const Feedback& f, std::uint64
       rttvar_ += (error - rttvar_) / 4;
       srtt_ += (out.rtt - srtt_) / 8;
     }
-    detector_.SetRtt(srtt_, rttvar_);
+    rtt_peak_ = std::max(out.rtt, rtt_peak_ - rtt_peak_ / kPeakFade);
+    detector_.SetRtt(shared_ ? std::max(srtt_, rtt_peak_) : srtt_, rttvar_);
   }
   if (detector_.usable()) {  // a dead link's losses say nothing about its quality
     for (int i = 0; i < out.acknowledged; ++i) loss_ppm_ -= loss_ppm_ / kLossWeight;

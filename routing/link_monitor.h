@@ -87,6 +87,7 @@ class LinkMonitor {
   bool has_rtt_ = false;
   Duration srtt_{0};
   Duration rttvar_{0};
+  Duration rtt_peak_{0};
   std::int64_t loss_ppm_ = 0;
   std::uint32_t peer_map_digest_ = 0;
 };

@@ -18,7 +18,13 @@ class ReceiveTracker {
  public:
   static constexpr Duration kFeedbackAlong = 3600us;  // with whatever happens on the link
   static constexpr Duration kFeedbackDelay = 4400us;  // at the latest, by the timer
-  static constexpr int kFramesPerFeedback = 32;       // half of what one feedback can report on
+  // Where all take turns on one channel: a frame of its own costs nearly the air time of a packet.
+  static constexpr Duration kFeedbackDelayShared = 20ms;
+  static constexpr int kFramesPerFeedback = 32;  // half of what one feedback can report on
+
+  explicit ReceiveTracker(bool shared = false)
+      : along_(shared ? kFeedbackDelayShared * 4 / 5 : kFeedbackAlong),
+        delay_(shared ? kFeedbackDelayShared : kFeedbackDelay) {}
 
   // One authentic frame; a session counts its frames from 1. `eliciting`: the neighbour wants to
   // know that it arrived.
@@ -26,18 +32,24 @@ class ReceiveTracker {
   // True when something was received that could be reported.
   bool any() const { return any_; }
   bool due(Time now) const {
-    return pending_ >= kFramesPerFeedback ||
-           (pending_ > 0 && now - first_pending_ >= kFeedbackAlong);
+    return pending_ >= kFramesPerFeedback || (pending_ > 0 && now - first_pending_ >= along_);
   }
   // When feedback must leave at the latest; kNever when none is owed.
-  Time deadline() const { return pending_ > 0 ? first_pending_ + kFeedbackDelay : kNever; }
+  Time deadline() const { return pending_ > 0 ? first_pending_ + delay_ : kNever; }
   bool pending() const { return pending_ > 0; }
   // What to send now. REQUIRES any(). Nothing is owed afterwards.
   Feedback Take(Time now);
   // A neighbour that restarted counts from anew.
-  void Reset() { *this = ReceiveTracker(); }
+  void Reset() {
+    const ReceiveTracker old = *this;
+    *this = ReceiveTracker();
+    along_ = old.along_;
+    delay_ = old.delay_;
+  }
 
  private:
+  Duration along_;
+  Duration delay_;
   bool any_ = false;
   std::uint64_t highest_ = 0;
   std::uint64_t arrived_ = 0;   // bit i: highest - 1 - i has arrived
