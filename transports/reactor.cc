@@ -209,8 +209,8 @@ class ZmqReactor final : public Reactor {
 
   void DispatchReady(std::size_t first, std::size_t count) {
     for (std::size_t i = first; i < first + count; ++i) {
-      if (!sources_[i]->ready) continue;
-      const std::shared_ptr<Source> source = sources_[i];
+      Source* const source = sources_[i].get();  // stays, even removed, until the next turn
+      if (!source->ready) continue;
       source->ready = false;
       if (!source->removed) source->on_readable();
     }

@@ -70,6 +70,7 @@ class Sender {
   void OnMapChanged(Time now);
   void OnTimeout(Time now);
   Time NextDeadline() const;
+  bool idle() const { return packets_.empty() && expired_.empty(); }  // nothing to take
   // Packets due by OnTimeout; messages whose time is up.
   std::vector<OutgoingPacket> TakePackets() { return std::exchange(packets_, {}); }
   std::vector<Settled> TakeExpired() { return std::exchange(expired_, {}); }

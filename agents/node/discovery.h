@@ -47,6 +47,7 @@ class Discovery {
 
   void OnTimeout(Time now);
   Time NextDeadline() const;
+  bool idle() const { return due_.empty(); }  // nothing to take
   std::vector<Target> TakeDue() { return std::exchange(due_, {}); }
 
   static Bytes Encode(const Beacon& b);

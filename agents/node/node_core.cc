@@ -132,8 +132,8 @@ Time NodeCore::Impl::NextDeadline() const {
 }
 
 void NodeCore::Impl::Settle(Time now) {
-  RunHandshakes(now);
-  SendBeacons(now);
+  if (!handshakes_.idle()) RunHandshakes(now);
+  if (!discovery_.idle()) SendBeacons(now);
   AdvertiseIfDue(now);
   if (map_.TakeChanged()) {
     forwarder_.routes().SetTopology(map_.database().BuildTopology());
@@ -145,6 +145,7 @@ void NodeCore::Impl::Settle(Time now) {
     Adjacency* a = FindAdjacency(f.to);
     if (a != nullptr) SendControl(now, a, f.content, std::move(f.origins), true);
   }
+  if (sender_.idle()) return;
   SendPackets(now, sender_.TakePackets());
   for (Sender::Settled& s : sender_.TakeExpired()) {
     Emit(Persist{0, {s.write}});

@@ -92,7 +92,7 @@ struct NodeRuntime::Impl final : public LinkListener {
 
   // ---- the loop
   Time TurnEnd(Time now);
-  void Drain();
+  bool Drain();  // true when there was anything to perform
   void OnPosted();
   void OnCommitted();
   void OnWall(Time now);
@@ -279,22 +279,29 @@ absl::Status NodeRuntime::Impl::StartLinks() {
 // ---- the loop
 
 Time NodeRuntime::Impl::TurnEnd(Time now) {
-  if (core->NextDeadline() <= now) core->OnTimeout(now);
+  Time next = core->NextDeadline();
+  const bool timeout = next <= now;
+  if (timeout) core->OnTimeout(now);
   if (next_wall <= now) OnWall(now);
-  Drain();
+  // Performing an effect may feed the core anew.
+  const bool performed = Drain();
+  if (timeout || performed) next = core->NextDeadline();
   for (std::size_t i = 0; i < transports.size(); ++i) {
     if (flush[i] != 0) {
       flush[i] = 0;
       transports[i]->Flush();
     }
   }
-  return std::min(core->NextDeadline(), next_wall);
+  return std::min(next, next_wall);
 }
 
-void NodeRuntime::Impl::Drain() {
+bool NodeRuntime::Impl::Drain() {
+  bool any = false;
   while (std::optional<Effect> effect = core->PollEffect()) {
+    any = true;
     std::visit([this](auto& e) { Perform(e); }, *effect);
   }
+  return any;
 }
 
 void NodeRuntime::Impl::OnPosted() {

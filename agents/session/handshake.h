@@ -74,6 +74,8 @@ class Handshakes {
   void OnTimeout(Time now);
   Time NextDeadline() const;
 
+  // Nothing to take: nearly always, and asked after every event.
+  bool idle() const { return outgoing_.empty() && established_.empty() && refusals_.empty(); }
   std::vector<Outgoing> TakeOutgoing() { return std::exchange(outgoing_, {}); }
   std::vector<Established> TakeEstablished() { return std::exchange(established_, {}); }
   std::vector<Refusal> TakeRefusals() { return std::exchange(refusals_, {}); }
