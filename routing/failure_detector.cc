@@ -46,6 +46,7 @@ DetectorOptions DetectorOptions::Slow() {
 
 DetectorOptions DetectorOptions::Shared() {
   DetectorOptions o;
+  o.silence_convicts = true;
   o.feedback_delay = 20ms;
   o.tx_timeout_min = 28ms;
   o.rx_timeout_min = 200ms;
@@ -182,7 +183,8 @@ void FailureDetector::JudgeUp(Time now) {
   if (now < excused_until_) return;
   if (outstanding_ > 0) {
     const Duration age = now - oldest_sent_;
-    if (age >= SuspectAfter()) {
+    const bool talks = options_.silence_convicts && now - last_heard_ < SuspectAfter();
+    if (age >= SuspectAfter() && !talks) {
       Enter(now, LinkState::kSuspect,
             "no acknowledgement for " + Millis(age) + " on " + std::to_string(outstanding_) +
                 " frames (timeout " + Millis(SuspectAfter()) + ")");
@@ -237,7 +239,10 @@ Time FailureDetector::NextDeadline() const {
   if (probe_now_) return Time::min();
   if (state_ == LinkState::kUp) {
     Time at = kNever;
-    if (outstanding_ > 0) at = oldest_sent_ + (asked_ ? SuspectAfter() : TxTimeout());
+    if (outstanding_ > 0) {
+      at = oldest_sent_ + (asked_ ? SuspectAfter() : TxTimeout());
+      if (asked_ && options_.silence_convicts) at = std::max(at, last_heard_ + SuspectAfter());
+    }
     at = std::min(at, last_heard_ + RxTimeout());
     return std::max(at, excused_until_);
   }
