@@ -36,8 +36,8 @@ struct DetectorOptions {
   Duration feedback_delay = 4400us;  // so long the neighbour may sit on it (receive_tracker.h)
   Duration tx_timeout_min = 10ms;  // no verdict on silence shorter than this
   Duration tx_timeout_max = 2s;
-  // Unanswered frames convict only a neighbour that is not heard either: on a shared channel our own
-  // frames may wait in the MAC for long while the neighbour talks.
+  // Unanswered frames convict only a neighbour that is not heard either: on a shared channel our
+  // own frames may wait in the MAC for long while the neighbour talks.
   bool silence_convicts = false;
   int frames_for_verdict = 3;      // with fewer outstanding the neighbour gets twice the time
   Duration rx_timeout_min = 60ms;  // three hellos at the fastest rate
