@@ -52,7 +52,7 @@ def drop_one_way(mesh, here, there, dropping):
 
 
 def oneway_ms(mesh, flow):
-    path = mesh.path_in_use("s", "d", flow.rate)
+    path = mesh.path_in_use("s", "d", flow.rate, flow.traffic_class)
     up, down = mesh.nodes[path[1]], mesh.nodes[path[2]]
     drop_one_way(mesh, down.name, up.name, True)
     begun = time.monotonic()

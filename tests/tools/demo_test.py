@@ -48,28 +48,40 @@ class Counting(unittest.TestCase):
 
 
 class Ways(unittest.TestCase):
-    def way(self, namespaces, busy):
-        """path_in_use when only `busy` counters move, by 1,000 a second."""
+    def mesh(self, namespaces):
         names, links = mesh.grid(3)
         a = mesh.Mesh.__new__(mesh.Mesh)
         a.links, a.namespaces, a.nodes = links, namespaces, dict.fromkeys(names)
-        every = [(n, m) for n in names for m in a.neighbors_of(n)] if namespaces else names
+        return a
+
+    def way(self, busy):
+        """path_in_use when only `busy` counters move, by 1,000 a second."""
+        a = self.mesh(True)
+        every = [(n, m) for n in a.nodes for m in a.neighbors_of(n)]
         samples = [{key: 0 for key in every},
                    {key: 1000 if key in busy else 3 for key in every}]
         a._sent_packets = lambda: samples.pop(0)
-        return a.path_in_use("r0c0", "r2c2", 1000, window=0.01)
+        return a.path_in_use("r0c0", "r2c2", 1000, "telemetry", window=0.01)
+
+    def asked(self, next_hops):
+        """path_in_use without namespaces, when nodes answer with these next hops."""
+        a = self.mesh(False)
+        a.path_by_map = lambda at, *_: [at, next_hops[at]] if at in next_hops else []
+        return a.path_in_use("r0c0", "r2c2", 1000, "telemetry")
 
     def test_the_way_is_followed_along_busy_interfaces(self):
         path = ["r0c0", "r0c1", "r1c1", "r1c2", "r2c2"]
-        self.assertEqual(self.way(True, set(zip(path, path[1:]))), path)
+        self.assertEqual(self.way(set(zip(path, path[1:]))), path)
 
-    def test_the_way_is_followed_along_busy_relays(self):
-        self.assertEqual(self.way(False, {"r1c0", "r2c0", "r2c1"}),
+    def test_without_namespaces_each_node_is_asked_for_its_next_hop(self):
+        self.assertEqual(self.asked({"r0c0": "r1c0", "r1c0": "r2c0", "r2c0": "r2c1",
+                                     "r2c1": "r2c2"}),
                          ["r0c0", "r1c0", "r2c0", "r2c1", "r2c2"])
 
-    def test_a_way_that_ends_early_is_no_way(self):
-        self.assertEqual(self.way(True, {("r0c0", "r0c1")}), [])
-        self.assertEqual(self.way(False, {"r0c1"}), [])
+    def test_a_way_that_ends_early_or_turns_in_a_circle_is_no_way(self):
+        self.assertEqual(self.way({("r0c0", "r0c1")}), [])
+        self.assertEqual(self.asked({"r0c0": "r0c1"}), [])
+        self.assertEqual(self.asked({"r0c0": "r0c1", "r0c1": "r0c0"}), [])
 
     def test_a_grid_has_its_links(self):
         names, links = mesh.grid(3)

@@ -171,7 +171,8 @@ class Demo:
         return any(set(pair) == set(link) for pair in zip(path, path[1:]))
 
     def _path_now(self):
-        path = self.mesh.path_in_use(self.source, self.to, RATE)
+        path = self.mesh.path_in_use(self.source, self.to, RATE,
+                                            self.flow.traffic_class)
         if len(path) < 3:
             raise meshes.MeshError("the flow's way through the mesh is not to be seen: %s; the map "
                                    "of %s says %s" % (arrows(path), self.source, arrows(
@@ -198,7 +199,8 @@ class Demo:
 
     def _judge(self, row, at, avoids):
         time.sleep(max(0.0, at + FAULT_SECONDS - 0.5 - time.monotonic()))
-        row.after = self.mesh.path_in_use(self.source, self.to, RATE)
+        row.after = self.mesh.path_in_use(self.source, self.to, RATE,
+                                            self.flow.traffic_class)
         time.sleep(max(0.0, at + FAULT_SECONDS - time.monotonic()))
         until = time.monotonic()
         row.outage_ms, row.lost = self.flow.outage(at, until)

@@ -275,14 +275,9 @@ class Mesh:
         return answer["path"] if answer else []
 
     def _sent_packets(self):
-        """Packets sent: {(node, neighbour): count} (kernel) or {node: count} (agents)."""
+        """Packets the kernel sent: {(node, neighbour): count}."""
         counts = {}
         for name, node in self.nodes.items():
-            if not self.namespaces:
-                status = node.ask("status")
-                if status:
-                    counts[name] = status["counters"]["frames_forwarded_total"]
-                continue
             try:
                 with open("/proc/%d/net/dev" % node.process.pid) as file:
                     rows = dict(line.split(":", 1) for line in file if ":" in line)
@@ -293,12 +288,15 @@ class Mesh:
                 counts[name, neighbor] = int(rows[interface][9])
         return counts
 
-    def path_in_use(self, source, to, rate, window=0.4):
-        """The way the flow of `rate` packets a second takes now, as counted; empty when it is cut.
+    def path_in_use(self, source, to, rate, traffic_class, window=0.4):
+        """The way the flow of `rate` packets a second takes now; empty when it is cut.
 
-        With namespaces by what the kernel counts on each interface, otherwise by the agents'
-        counters of forwarded frames.
+        With namespaces by what the kernel counts on each interface. Without, all share one
+        interface, and counts of forwarded frames cannot tell a flow from its receipts: there each
+        node in turn is asked for its next hop.
         """
+        if not self.namespaces:
+            return self._path_by_next_hops(source, to, traffic_class)
         before, begun = self._sent_packets(), time.monotonic()
         time.sleep(window)
         after, wanted = self._sent_packets(), 0.5 * rate * (time.monotonic() - begun)
@@ -306,14 +304,20 @@ class Mesh:
         path = [source]
         while path[-1] != to and len(path) <= len(self.nodes):
             here = path[-1]
-            if self.namespaces:
-                onward = [n for n in self.neighbors_of(here) if (here, n) in busy]
-            else:
-                onward = [n for n in self.neighbors_of(here) if n == to or n in busy]
-            onward = sorted(n for n in onward if n not in path)
+            onward = sorted(n for n in self.neighbors_of(here)
+                            if (here, n) in busy and n not in path)
             if not onward:
                 return []
             path.append(to if to in onward else onward[0])
+        return path
+
+    def _path_by_next_hops(self, source, to, traffic_class):
+        path = [source]
+        while path[-1] != to:
+            onward = self.path_by_map(path[-1], to, traffic_class)[1:2]
+            if not onward or onward[0] in path:
+                return []
+            path += onward
         return path
 
     # ---- faults
