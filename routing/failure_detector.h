@@ -17,6 +17,10 @@
 //   oneway,  probes answered both ways without a gap for hold()       up
 //   down
 //
+// "Oneway" is shown at once and certain (confirmed()) only after kConfirm, for a neighbour that was
+// held up for a moment says it and takes it back. "Down" is certain when it is said.
+// (kConfirm is DetectorOptions::confirm.)
+//
 // hold() is short after a mere suspicion and doubles with each confirmed failure (damping: leave
 // fast, return slowly); it relaxes while the link stays up.
 #pragma once

@@ -48,7 +48,7 @@ class LinkStateDatabase {
   Insert Put(Time now, LinkStateRecord record);
 
   const LinkStateRecord* Find(ShortId origin) const;
-  // nullptr unless `version` is newer than what is here (or nothing is here).
+  // True when `version` is newer than what is here, or nothing is here and there is room.
   bool Wants(ShortId origin, LinkStateVersion version) const;
   const absl::btree_map<std::uint32_t, LinkStateRecord>& records() const { return records_; }
 

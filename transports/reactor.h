@@ -1,6 +1,6 @@
-// The one event loop of a node: ZeroMQ sockets and file descriptors on zmq_poll, one timer.
+// The one event loop of a node: descriptors in epoll, ZeroMQ sockets by zmq_poll, one timer.
 //
-// Deadlines below a millisecond come from a timerfd (zmq_poll counts in milliseconds). The order in
+// It sleeps in epoll with a timeout in nanoseconds (zmq_poll counts in milliseconds). The order in
 // one turn is fixed: every ready descriptor first, the timer last, so that frames that arrived
 // while the process was held up are seen before any timeout is judged.
 #pragma once
