@@ -63,6 +63,12 @@ class Floors(Tree):
         self.one("floors", "agents/session/a.cc", '#include "transports/b.h"\n', "node core")
         self.one("floors", "sim/a.cc", '#include "agents/runtime/b.h"\n', "no socket")
 
+    def test_sim_takes_only_the_radio_parts_over_core(self):
+        self.none("floors", "sim/a.cc", '#include "transports/lorawan/air/region.h"\n')
+        self.one("floors", "sim/a.cc", '#include "transports/lorawan/session.h"\n', "no socket")
+        self.one("floors", "transports/lorawan/air/a.cc", '#include "transports/reactor.h"\n',
+                 "core alone")
+
     def test_a_product_file_that_includes_a_test_is_found(self):
         self.one("floors", "core/a.cc", '#include "tests/b.h"\n', "includes a test")
 
