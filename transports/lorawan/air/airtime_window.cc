@@ -80,7 +80,8 @@ bool AirtimeWindow::Restore(Time now, Duration elapsed, ByteSpan record) {
   if (elapsed < Duration(0)) elapsed = Duration(0);
   std::deque<Entry> entries;
   for (std::size_t i = 0; i < count; ++i) {
-    // Nothing counts longer than from this moment on, so a forged or damaged record ends in a window.
+    // Nothing counts longer than from this moment on, so a forged or damaged record ends in a
+    // window.
     const Duration stored = Duration(std::int64_t{r.U32()} * 1'000'000);
     const Duration left = std::min(stored, window_ + 2 * slot_) - elapsed;
     const Duration airtime = Duration(std::int64_t{r.U32()} * 1000);

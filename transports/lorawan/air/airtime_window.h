@@ -1,9 +1,9 @@
 // Air time spent within a sliding window, and whether one more frame fits into its limit.
 //
-// Frames are summed in slots of 1/360 of the window, so memory is bounded whatever the rate. A frame
-// stays counted until the whole slot in which it ended has left the window: at most one slot too
-// long, never too short, so the limit holds in every window, wherever it starts. (Proof: take any
-// window and the last frame admitted in it. When that one was admitted, the sum held all frames
+// Frames are summed in slots of 1/360 of the window, so memory is bounded whatever the rate. A
+// frame stays counted until the whole slot in which it ended has left the window: at most one slot
+// too long, never too short, so the limit holds in every window, wherever it starts. (Proof: take
+// any window and the last frame admitted in it. When that one was admitted, the sum held all frames
 // that ended later than one window before, which are at least those the window overlaps.)
 #pragma once
 
@@ -19,7 +19,8 @@ namespace selvage::lorawan {
 
 class AirtimeWindow {
  public:
-  static constexpr int kSlots = 360;  // 10 s each for an hour: the price is at most 0.3 % of the limit
+  static constexpr int kSlots =
+      360;  // 10 s each for an hour: the price is at most 0.3 % of the limit
   // Distinct slots that can hold something: the window, the running one, and one frame ahead.
   static constexpr std::size_t kEntriesMax = kSlots + 3;
 
@@ -48,7 +49,9 @@ class AirtimeWindow {
     std::int64_t slot;  // end of the frame / slot_
     Duration airtime;
   };
-  Time Expiry(const Entry& e) const { return TimeFromNanos((e.slot + 1) * slot_.count()) + window_; }
+  Time Expiry(const Entry& e) const {
+    return TimeFromNanos((e.slot + 1) * slot_.count()) + window_;
+  }
 
   Duration window_;
   Duration slot_;

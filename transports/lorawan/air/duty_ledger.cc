@@ -54,10 +54,9 @@ std::vector<DutyLedger::Charge> DutyLedger::ChargesOf(Time now, std::int64_t fre
     auto channel = channels_.find(frequency_hz);
     if (channel == channels_.end()) {
       if (channels_.size() >= kChannelsMax) return {};
-      channel = channels_
-                    .emplace(frequency_hz,
-                             AirtimeWindow(region_.dwell_window, region_.dwell_max))
-                    .first;
+      channel =
+          channels_.emplace(frequency_hz, AirtimeWindow(region_.dwell_window, region_.dwell_max))
+              .first;
     }
     charges.push_back({&channel->second, Duration(0),
                        options_.key_prefix + "channel/" + std::to_string(frequency_hz)});
@@ -167,9 +166,9 @@ void DutyLedger::Restore(Time now, WallSeconds wall, Store& store) {
     const WallSeconds then = r.U64();
     const std::uint64_t age_ms = r.U64();
     constexpr std::uint64_t kLongMs = 12 * 3600 * 1000;  // in the last phase already
-    const Duration age = r.ok() ? Duration(static_cast<std::int64_t>(std::min(age_ms, kLongMs)) *
-                                           1'000'000)
-                                : Duration(12h);
+    const Duration age =
+        r.ok() ? Duration(static_cast<std::int64_t>(std::min(age_ms, kLongMs)) * 1'000'000)
+               : Duration(12h);
     join_started_ = now - age - ElapsedAtLeast(then, wall);
   }
 }

@@ -3,8 +3,8 @@
 // Every frame is asked for with Admit() right before it is sent. Yes means: counted, and the writes
 // that came back must be durable before the first symbol is on air, or a crash in between would
 // forget it. A reboot therefore never resets a legal limit. One acknowledgement's worth of air time
-// is kept out of reach of ordinary frames, because an answer that cannot be sent makes the other side
-// send again. Not thread safe; time is an argument.
+// is kept out of reach of ordinary frames, because an answer that cannot be sent makes the other
+// side send again. Not thread safe; time is an argument.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,8 @@ class DutyLedger {
 
   struct Decision {
     bool admitted = false;
-    // When not: first moment at which it would be, if nothing else is sent; kNever: never like this.
+    // When not: first moment at which it would be, if nothing else is sent; kNever: never like
+    // this.
     Time retry_at = kNever;
     // When yes: to be durable before the frame is sent.
     std::vector<StoreWrite> persist;
@@ -54,18 +55,18 @@ class DutyLedger {
   Time NextAdmission(Time now, std::int64_t frequency_hz, const DataRate& rate, Duration airtime,
                      AirUse use);
 
-  // A join succeeded: the next one starts its back-off anew. Joining is limited beyond the sub-band:
-  // 36 s of air time in the first hour, 36 s in the ten hours after it, then 8.7 s in any 24 hours
-  // (LoRaWAN L2 1.0.4, section 7, "retransmission back-off").
-  // The write is to be made durable when convenient.
+  // A join succeeded: the next one starts its back-off anew. Joining is limited beyond the
+  // sub-band: 36 s of air time in the first hour, 36 s in the ten hours after it, then 8.7 s in any
+  // 24 hours (LoRaWAN L2 1.0.4, section 7, "retransmission back-off"). The write is to be made
+  // durable when convenient.
   StoreWrite OnJoined();
 
   // MAC command DutyCycleReq: all sub-bands together at most 1 / 2^exponent; 0 lifts the limit.
   // Exponents above 15 count as 15. Not kept over a restart: whoever got the command keeps it.
   void SetAggregateExponent(int exponent);
 
-  // Reads back what earlier lives spent. Without a trusted clock, or with one that went back, all of
-  // it counts as spent just now. Malformed records count as a full window (fail closed).
+  // Reads back what earlier lives spent. Without a trusted clock, or with one that went back, all
+  // of it counts as spent just now. Malformed records count as a full window (fail closed).
   void Restore(Time now, WallSeconds wall, Store& store);
 
   // Share of the limit used, in parts per million; 0 for a sub-band without a limit.

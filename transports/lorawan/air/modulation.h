@@ -13,12 +13,12 @@ namespace selvage::lorawan {
 
 // One LoRa setting of the SX127x and SX126x chips, as LoRaWAN uses them.
 struct LoraModulation {
-  int spreading_factor = 7;           // 7 to 12 (5 and 6 have other formulas, and no region uses them)
+  int spreading_factor = 7;  // 7 to 12 (5 and 6 have other formulas, and no region uses them)
   std::int64_t bandwidth_hz = 125000;  // 125000, 250000 or 500000
-  int coding_rate = 1;                // 1 to 4 for 4/5 to 4/8
-  int preamble_symbols = 8;           // programmed length, without the 4.25 symbols of sync
+  int coding_rate = 1;                 // 1 to 4 for 4/5 to 4/8
+  int preamble_symbols = 8;            // programmed length, without the 4.25 symbols of sync
   bool explicit_header = true;
-  bool crc = true;                    // LoRaWAN: true up, false down
+  bool crc = true;  // LoRaWAN: true up, false down
 };
 
 // Air time of `phy_bytes` (0 to 255; MHDR to MIC in LoRaWAN). Semtech AN1200.13, section 4:
@@ -31,8 +31,8 @@ Duration LoraTimeOnAir(const LoraModulation& modulation, std::size_t phy_bytes);
 // Length of one symbol, 2^SF / BW.
 Duration LoraSymbolTime(const LoraModulation& modulation);
 
-// Air time of an FSK frame: 5 bytes preamble, 3 sync, 1 length, the payload, 2 CRC (LoRaWAN regional
-// parameters RP002, "FSK"). `bits_per_second` > 0.
+// Air time of an FSK frame: 5 bytes preamble, 3 sync, 1 length, the payload, 2 CRC (LoRaWAN
+// regional parameters RP002, "FSK"). `bits_per_second` > 0.
 Duration FskTimeOnAir(std::int64_t bits_per_second, std::size_t phy_bytes);
 
 // Lowest signal-to-noise ratio at which a LoRa receiver still demodulates, in tenths of a dB:

@@ -15,9 +15,10 @@ DataRate Lora(int index, int sf, std::int64_t bandwidth_hz, std::size_t n, bool 
 Region MakeEu868() {
   Region r;
   r.name = "EU868";
-  r.data_rates = {Lora(0, 12, 125000, 51),  Lora(1, 11, 125000, 51),  Lora(2, 10, 125000, 51),
-                  Lora(3, 9, 125000, 115),  Lora(4, 8, 125000, 242),  Lora(5, 7, 125000, 242),
-                  Lora(6, 7, 250000, 242),  {7, 0, 0, 50000, 242, true, true}};
+  r.data_rates = {Lora(0, 12, 125000, 51), Lora(1, 11, 125000, 51),
+                  Lora(2, 10, 125000, 51), Lora(3, 9, 125000, 115),
+                  Lora(4, 8, 125000, 242), Lora(5, 7, 125000, 242),
+                  Lora(6, 7, 250000, 242), {7, 0, 0, 50000, 242, true, true}};
   // EN 300 220-2 annex B bands as LoRaWAN stacks split them. 865 to 868 MHz and 868.0 to 868.6 MHz
   // meet at 868.0, where no channel can lie in both because its bandwidth must fit into one.
   r.sub_bands = {{863'000'000, 865'000'000, 1000, 16}, {865'000'000, 868'000'000, 100, 16},

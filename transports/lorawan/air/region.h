@@ -18,8 +18,8 @@ inline constexpr std::size_t kDataOverheadBytes = 13;
 
 struct DataRate {
   int index = 0;
-  int spreading_factor = 0;         // 0: FSK
-  std::int64_t bandwidth_hz = 0;    // LoRa only
+  int spreading_factor = 0;          // 0: FSK
+  std::int64_t bandwidth_hz = 0;     // LoRa only
   std::int64_t bits_per_second = 0;  // FSK only
   // Largest FRMPayload without FOpts ("N" in RP002); each byte of FOpts takes one away.
   std::size_t payload_bytes_max = 0;

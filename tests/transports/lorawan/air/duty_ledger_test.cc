@@ -49,9 +49,10 @@ class Device {
   // Sends at once or says when it may.
   Time Send(Time true_now, std::int64_t hz, const DataRate& rate, std::size_t phy_bytes) {
     const Duration airtime = region_.TimeOnAir(rate, phy_bytes, false);
-    const DutyLedger::Decision d = ledger_->Admit(Local(true_now), Wall(true_now), hz, rate, airtime,
-                                                  AirUse::kData);
-    if (!d.admitted) return d.retry_at == kNever ? kNever : true_now + (d.retry_at - Local(true_now));
+    const DutyLedger::Decision d =
+        ledger_->Admit(Local(true_now), Wall(true_now), hz, rate, airtime, AirUse::kData);
+    if (!d.admitted)
+      return d.retry_at == kNever ? kNever : true_now + (d.retry_at - Local(true_now));
     std::string error;
     BOOST_REQUIRE(store_->Write(d.persist, &error));
     sent[hz].push_back({true_now, airtime});
@@ -170,7 +171,8 @@ BOOST_AUTO_TEST_CASE(retry_at_is_the_first_moment_that_is_admitted) {
   }
   BOOST_TEST(d.persist.empty());
   BOOST_TEST((d.retry_at > now && d.retry_at != kNever));
-  BOOST_TEST(!ledger.Admit(d.retry_at - 1ns, 0, 868'100'000, rate, airtime, AirUse::kData).admitted);
+  BOOST_TEST(
+      !ledger.Admit(d.retry_at - 1ns, 0, 868'100'000, rate, airtime, AirUse::kData).admitted);
   BOOST_TEST(ledger.Admit(d.retry_at, 0, 868'100'000, rate, airtime, AirUse::kData).admitted);
 }
 
@@ -229,8 +231,8 @@ BOOST_AUTO_TEST_CASE(joining_backs_off_over_a_day_and_a_success_starts_it_anew) 
   BOOST_TEST(between(11h, 35h) <= 8.7);
   BOOST_TEST(between(11h, 35h) > 7.0);
   ledger.OnJoined();
-  BOOST_TEST(ledger.Admit(Time() + Duration(60h), 0, 869'525'000, rate, airtime, AirUse::kJoin)
-                 .admitted);
+  BOOST_TEST(
+      ledger.Admit(Time() + Duration(60h), 0, 869'525'000, rate, airtime, AirUse::kJoin).admitted);
 }
 
 BOOST_AUTO_TEST_CASE(join_back_off_survives_a_restart) {

@@ -69,8 +69,9 @@ BOOST_AUTO_TEST_CASE(the_largest_us915_frames_keep_to_the_dwell_time) {
   for (int index = 0; index <= 3; ++index) {
     const DataRate& rate = *Us915().FindDataRate(index);
     BOOST_TEST(Us915().HasDwellLimit(rate));
-    BOOST_TEST(Us915().TimeOnAir(rate, rate.payload_bytes_max + kDataOverheadBytes, false).count() <=
-               Us915().dwell_max.count());
+    BOOST_TEST(
+        Us915().TimeOnAir(rate, rate.payload_bytes_max + kDataOverheadBytes, false).count() <=
+        Us915().dwell_max.count());
   }
   BOOST_TEST(!Us915().HasDwellLimit(*Us915().FindDataRate(4)));
 }
