@@ -30,6 +30,8 @@ enum class ChunkType : std::uint8_t {
 };
 
 // A directed edge of the network: an adjacency, named by the node that owns it. Five bytes.
+// Adjacencies are numbered from 1: among the failures that a packet carries index 0 means the node
+// itself, "not through this node".
 struct EdgeId {
   ShortId node;
   AdjacencyIndex index;
@@ -38,6 +40,8 @@ struct EdgeId {
   friend bool operator<(EdgeId a, EdgeId b) {
     return a.node != b.node ? a.node < b.node : a.index < b.index;
   }
+  static EdgeId WholeNode(ShortId node) { return {node, AdjacencyIndex(0)}; }
+  bool names_node() const { return index.value == 0; }
   // One integer, unique per edge.
   std::uint64_t Key() const { return (std::uint64_t{node.value} << 8) | index.value; }
 };

@@ -1,5 +1,7 @@
 #include "routing/forwarder.h"
 
+#include <algorithm>
+
 namespace selvage {
 
 std::string_view ToString(DropReason r) {
@@ -44,14 +46,48 @@ FailureSet Forwarder::OwnFailures() const {
   return f;
 }
 
-SpfEntry Forwarder::CurrentRoute(TrafficClass c, ShortId destination) {
-  return routes_.Route(c, OwnFailures(), destination);
+SpfEntry Forwarder::RouteAnyhow(TrafficClass c, const FailureSet& failed, ShortId destination) {
+  const SpfEntry around = routes_.Route(c, failed, destination);
+  if (around.first.value != 0 || !failed.avoids_nodes()) return around;
+  return routes_.Route(c, failed.WithoutNodes(), destination);
 }
 
-SpfEntry Forwarder::AlternateRoute(TrafficClass c, ShortId destination, AdjacencyIndex without) {
+SpfEntry Forwarder::CurrentRoute(TrafficClass c, ShortId destination,
+                                 const std::vector<ShortId>& avoid) {
+  FailureSet f = OwnFailures();
+  for (ShortId node : avoid) f.Add(EdgeId::WholeNode(node));
+  return RouteAnyhow(c, f, destination);
+}
+
+SpfEntry Forwarder::AlternateRoute(TrafficClass c, ShortId destination, AdjacencyIndex without,
+                                   const std::vector<ShortId>& avoid) {
   FailureSet f = OwnFailures();
   f.Add(Own(without));
-  return routes_.Route(c, f, destination);
+  for (ShortId node : avoid) f.Add(EdgeId::WholeNode(node));
+  return RouteAnyhow(c, f, destination);
+}
+
+std::vector<ShortId> Forwarder::CurrentPath(TrafficClass c, ShortId destination,
+                                            const std::vector<ShortId>& avoid, bool strict) {
+  const Topology& topology = routes_.topology();
+  const int target = topology.Find(destination);
+  std::vector<ShortId> path;
+  if (target < 0 || routes_.self_node() < 0 || target == routes_.self_node()) return path;
+  FailureSet failed = OwnFailures();
+  for (ShortId node : avoid) failed.Add(EdgeId::WholeNode(node));
+  const std::vector<SpfEntry>* tree = routes_.Table(c, failed);
+  if ((*tree)[static_cast<std::size_t>(target)].first.value == 0) {
+    if (strict || !failed.avoids_nodes()) return path;
+    tree = routes_.Table(c, failed.WithoutNodes());
+    if ((*tree)[static_cast<std::size_t>(target)].first.value == 0) return path;
+  }
+  // Parents end at the root: a tree of as many nodes as the map has.
+  for (int node = target; node >= 0 && node != routes_.self_node();
+       node = (*tree)[static_cast<std::size_t>(node)].parent) {
+    path.push_back(topology.IdOf(node));
+  }
+  std::reverse(path.begin(), path.end());
+  return path;
 }
 
 ForwardDecision Forwarder::Decide(Time now, DataHeader* header, AdjacencyIndex in) {
@@ -108,7 +144,7 @@ AdjacencyIndex Forwarder::FollowMap(DataHeader* header, const Walk& walk, bool* 
   for (EdgeId e : header->carried) failed.Add(e);
   // Each round either returns or adds an own link: at most as many rounds as links.
   for (std::size_t round = 0; round < adjacencies_.size(); ++round) {
-    const SpfEntry route = routes_.Route(header->traffic_class, failed, header->destination);
+    const SpfEntry route = RouteAnyhow(header->traffic_class, failed, header->destination);
     if (route.first.value == 0) {
       *no_path = true;
       return AdjacencyIndex(0);
@@ -139,7 +175,7 @@ AdjacencyIndex Forwarder::LastResort(const DataHeader& header, const Walk& walk)
     if (a.present && (spent || (!a.usable && !a.suspect))) failed.Add(Own(index));
   }
   const AdjacencyIndex first =
-      routes_.Route(header.traffic_class, failed, header.destination).first;
+      RouteAnyhow(header.traffic_class, failed, header.destination).first;
   return first.value != 0 && adjacencies_[first.value].suspect ? first : AdjacencyIndex(0);
 }
 

@@ -16,6 +16,11 @@
 // statement. Where links lose frames or work one way the walk still ends; what got lost is the
 // business of resending (hold_buffer.h).
 //
+// What a packet carries may also say "not through this node" (EdgeId::WholeNode): its origin found
+// that the node acknowledges what it is given and does not pass it on. That is a wish: where the
+// map has no path around the node the packet takes the one through it, and the walk of last resort
+// crosses it last. No packet is dropped for distrust, so the theorem holds with it.
+//
 // The hop limit bounds the walk in practice. Sans-I/O: a pure decision, the caller sends.
 #pragma once
 
@@ -70,9 +75,16 @@ class Forwarder {
   ForwardDecision Decide(Time now, DataHeader* header, AdjacencyIndex in);
 
   // The next hop the clean map minus own dead links gives now; 0: none. For tables and reports.
-  SpfEntry CurrentRoute(TrafficClass c, ShortId destination);
+  // `avoid`: not through these nodes, if there is another way.
+  SpfEntry CurrentRoute(TrafficClass c, ShortId destination,
+                        const std::vector<ShortId>& avoid = {});
   // The next hop were `without` to fail too.
-  SpfEntry AlternateRoute(TrafficClass c, ShortId destination, AdjacencyIndex without);
+  SpfEntry AlternateRoute(TrafficClass c, ShortId destination, AdjacencyIndex without,
+                          const std::vector<ShortId>& avoid = {});
+  // The nodes from the next hop to `destination` on the path a packet takes now that carries
+  // `avoid`; `strict`: empty when there is none around them all. Empty: no path.
+  std::vector<ShortId> CurrentPath(TrafficClass c, ShortId destination,
+                                   const std::vector<ShortId>& avoid, bool strict);
 
  private:
   struct Adjacency {
@@ -86,6 +98,8 @@ class Forwarder {
   AdjacencyIndex LastResort(const DataHeader& header, const Walk& walk);
   AdjacencyIndex BestUntried(const DataHeader& header, const Walk& walk);
   FailureSet OwnFailures() const;
+  // Where paths around the nodes to avoid end, through them.
+  SpfEntry RouteAnyhow(TrafficClass c, const FailureSet& failed, ShortId destination);
 
   ShortId self_;
   RouteCache routes_;

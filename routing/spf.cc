@@ -9,12 +9,27 @@ namespace selvage {
 
 void FailureSet::Add(EdgeId e) {
   const auto it = std::lower_bound(edges_.begin(), edges_.end(), e.Key());
-  if (it == edges_.end() || *it != e.Key()) edges_.insert(it, e.Key());
+  if (it != edges_.end() && *it == e.Key()) return;
+  edges_.insert(it, e.Key());
+  nodes_ += e.names_node();
 }
 
 bool FailureSet::Hits(const Topology::Edge& e) const {
   return !edges_.empty() && (std::binary_search(edges_.begin(), edges_.end(), e.id.Key()) ||
                              std::binary_search(edges_.begin(), edges_.end(), e.reverse.Key()));
+}
+
+bool FailureSet::Avoids(ShortId node) const {
+  return nodes_ > 0 &&
+         std::binary_search(edges_.begin(), edges_.end(), EdgeId::WholeNode(node).Key());
+}
+
+FailureSet FailureSet::WithoutNodes() const {
+  FailureSet out;
+  for (std::uint64_t key : edges_) {
+    if ((key & 0xff) != 0) out.edges_.push_back(key);
+  }
+  return out;
 }
 
 std::vector<SpfEntry> ComputeSpf(const Topology& topology, int root, TrafficClass c,
@@ -32,6 +47,7 @@ std::vector<SpfEntry> ComputeSpf(const Topology& topology, int root, TrafficClas
     const auto u = static_cast<std::size_t>(node);
     if (done[u]) continue;
     done[u] = true;
+    if (node != root && failed.Avoids(topology.IdOf(node))) continue;
     for (const Topology::Edge& e : topology.EdgesOf(node)) {
       const auto v = static_cast<std::size_t>(e.to);
       if (done[v] || failed.Hits(e)) continue;
@@ -60,6 +76,10 @@ std::vector<PathCost> ComputeDistancesTo(const Topology& topology, int target, T
     const auto [cost, node] = queue.top();
     queue.pop();
     if (cost != out[static_cast<std::size_t>(node)]) continue;
+    if (node != target && failed.Avoids(topology.IdOf(node))) {
+      out[static_cast<std::size_t>(node)] = kUnreachable;  // dear enough to be tried last
+      continue;
+    }
     for (const Topology::Edge& e : topology.EdgesOf(node)) {
       if (e.to == avoid || failed.Hits(e)) continue;
       // The edge is walked against its direction: what counts is the cost of e.to -> node.

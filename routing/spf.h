@@ -2,7 +2,7 @@
 //
 // A failed edge is out in both directions: what broke one way is not trusted the other way either
 // until the map says so. Ties go to fewer hops, then to the lower short id, so equal maps give
-// equal trees. Cost: O(E log V); see `selvage-bench spf`.
+// equal trees. A node to avoid may be an end of a path, not a step on it. Cost: O(E log V); see `selvage-bench spf`.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@
 
 namespace selvage {
 
-// Sorted set of failed edges, directions as named.
+// Sorted set of failed edges, directions as named, and of nodes to avoid (EdgeId::WholeNode): these
+// may begin or end a path but are not walked through.
 class FailureSet {
  public:
   FailureSet() = default;
@@ -24,6 +25,11 @@ class FailureSet {
   std::size_t size() const { return edges_.size(); }
   // True when `e` or its other direction is in the set.
   bool Hits(const Topology::Edge& e) const;
+  // True when paths must not lead through `node`.
+  bool Avoids(ShortId node) const;
+  bool avoids_nodes() const { return nodes_ > 0; }
+  // The failed edges alone.
+  FailureSet WithoutNodes() const;
   friend bool operator==(const FailureSet& a, const FailureSet& b) { return a.edges_ == b.edges_; }
   template <typename H>
   friend H AbslHashValue(H h, const FailureSet& f) {
@@ -33,6 +39,7 @@ class FailureSet {
 
  private:
   std::vector<std::uint64_t> edges_;  // EdgeId::Key(), sorted
+  std::size_t nodes_ = 0;             // how many of them name nodes
 };
 
 struct SpfEntry {

@@ -18,6 +18,7 @@ std::vector<PathCost> Naive(const Topology& t, int root, TrafficClass c, const F
     for (int u = 0; u < t.size(); ++u) {
       const PathCost here = cost[static_cast<std::size_t>(u)];
       if (here == kUnreachable || u == avoid) continue;
+      if (u != root && failed.Avoids(t.IdOf(u))) continue;
       for (const Topology::Edge& e : t.EdgesOf(u)) {
         const PathCost step = EdgeCost(e.metric, c);
         if (step == kUnreachable || failed.Hits(e) || e.to == avoid) continue;
@@ -32,8 +33,13 @@ std::vector<PathCost> Naive(const Topology& t, int root, TrafficClass c, const F
   return cost;
 }
 
+// Every other set has nodes to avoid as well.
 FailureSet SomeFailures(RandomNetwork* net) {
   FailureSet failed;
+  for (int n = 0; net->random().Below(2) == 0 && n < 3; ++n) {
+    const int node = static_cast<int>(net->random().Below(net->size()));
+    failed.Add(EdgeId::WholeNode(net->id(node)));
+  }
   for (const TrueLink& l : net->links()) {
     if (net->random().Below(8) == 0) {
       const auto end = net->random().Below(2);
@@ -96,7 +102,8 @@ BOOST_AUTO_TEST_CASE(backward_distances_equal_forward_ones_and_avoid_a_node) {
     const int avoid = static_cast<int>(net.random().Below(net.size()));
     const auto back = ComputeDistancesTo(t, target, TrafficClass::kReliable, failed, avoid);
     for (int v = 0; v < t.size(); ++v) {
-      const PathCost want = v == avoid || target == avoid
+      const PathCost want = v == avoid || target == avoid ||
+                                    (v != target && failed.Avoids(t.IdOf(v)))
                                 ? kUnreachable
                                 : Naive(t, v, TrafficClass::kReliable, failed,
                                         avoid)[static_cast<std::size_t>(target)];
