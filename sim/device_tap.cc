@@ -30,7 +30,8 @@ void DeviceTap::Receive(ns3::Ptr<ns3::NetDevice> device, ns3::Ptr<const ns3::Pac
                         std::uint16_t protocol, const ns3::Address& from, const ns3::Address& to,
                         ns3::NetDevice::PacketType type) {
   PacketTag tag;
-  if (packet->PeekPacketTag(tag) && !verdict_(from, tag.label)) return;
+  const bool data = packet->PeekPacketTag(tag);
+  if (!verdict_(from, packet->GetSize(), data ? &tag.label : nullptr)) return;
   stack_->Receive(device, packet, protocol, from, to, type);
 }
 

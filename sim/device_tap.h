@@ -1,7 +1,7 @@
 // Sits between a node's network device and its IP stack: sees every packet that came over the air
 // together with the neighbour it came from, after the MAC acknowledged it.
 //
-// Used to count who carries what, and to inject faults that the MAC does not notice (gray,
+// Used to count who carries what, and to inject faults that the MAC does not notice (gray, mtu,
 // blackhole). One per node; kept alive by ns-3's callback.
 #pragma once
 
@@ -16,8 +16,9 @@
 
 namespace selvage::sim {
 
-// Called for every data packet; false drops it.
-using TapVerdict = std::function<bool(const ns3::Address& from, const PacketLabel& label)>;
+// Called for every IP packet with its size; label null: no application packet. False drops it.
+using TapVerdict =
+    std::function<bool(const ns3::Address& from, std::uint32_t bytes, const PacketLabel* label)>;
 
 class DeviceTap : public ns3::SimpleRefCount<DeviceTap> {
  public:

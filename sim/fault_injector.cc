@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <utility>
 
 #include "ns3/simulator.h"
 
@@ -12,27 +13,16 @@ namespace {
 constexpr double kMeasureSeconds = 10;
 constexpr int kChurnTriesMax = 1000;
 
-bool OfLink(const std::string& what) {
-  return what == "silent" || what == "oneway" || what == "gray" || what == "ramp";
-}
-
 }  // namespace
 
-bool IsFaultEvent(const std::string& what) {
-  return OfLink(what) || what == "crash" || what == "blackhole" || what == "down" || what == "up" ||
-         what == "cut" || what == "merge";
-}
-
-FaultInjector::FaultInjector(const Scenario& scenario, const Layout& layout, FaultChannel* channel,
-                             Usage* usage, Protocol* protocol)
+FaultInjector::FaultInjector(const Scenario& scenario, const Layout& layout, FaultActions* actions,
+                             Usage* usage)
     : scenario_(scenario),
       layout_(layout),
-      channel_(channel),
+      actions_(actions),
       usage_(usage),
-      protocol_(protocol),
       packets_min_(std::max(
           1u, static_cast<std::uint32_t>(std::lround(scenario.rate * kMeasureSeconds / 10)))),
-      loss_random_(scenario.seed * 15485863ull + 3),
       churn_random_(scenario.seed * 32452843ull + 11) {}
 
 void FaultInjector::Schedule(const std::vector<FaultEvent>& script) {
@@ -47,14 +37,6 @@ void FaultInjector::Schedule(const std::vector<FaultEvent>& script) {
   });
 }
 
-bool FaultInjector::Passes(std::uint32_t from, std::uint32_t at, std::uint32_t flow) {
-  const bool relayed = layout_.flows[flow].dst != at;
-  usage_->Count(from, at, flow, relayed);
-  if (blackhole_ == static_cast<int>(at) && relayed) return false;
-  return !(gray_from_ == static_cast<int>(from) && gray_to_ == static_cast<int>(at) &&
-           loss_random_.Uniform() < gray_share_);
-}
-
 std::string FaultInjector::Target() const {
   if (events_.empty() || events_[0].a < 0 || scenario_.fault == "churn") return "-";
   std::string text = std::to_string(events_[0].a);
@@ -63,7 +45,7 @@ std::string FaultInjector::Target() const {
 }
 
 bool FaultInjector::SelectTarget(FaultEvent* event) {
-  const bool link = OfLink(event->what);
+  const bool link = ConcernsLink(scenario_.fault);
   if (scenario_.target != "measured") {
     const auto dash = scenario_.target.find('-');
     event->a = std::atoi(scenario_.target.c_str());
@@ -96,53 +78,68 @@ void FaultInjector::Resolve() {
   } else if (kind == "partition") {
     event.what = "cut";
     Apply(event);
-    ns3::Simulator::Schedule(ns3::Seconds(scenario_.partition_s), [this] {
-      FaultEvent merge;
-      merge.t_s = ns3::Simulator::Now().GetSeconds();
-      merge.what = "merge";
-      Apply(merge);
-    });
+    event.what = "merge";
+    Later(scenario_.partition_s, event);
   } else if (SelectTarget(&event)) {
-    if (kind == "gray") event.p = scenario_.loss_share;
+    if (kind == "gray" || kind == "loss") event.p = scenario_.loss_share;
     if (kind == "ramp") event.p = 1;
-    Apply(event);
+    if (kind == "mtu") event.p = scenario_.mtu_bytes;
+    if (kind == "flap") {
+      StartFlap(event);
+    } else {
+      Apply(event);
+    }
+    if (scenario_.heal_s > 0) {
+      event.what = "heal";
+      Later(scenario_.heal_s, event);
+    }
+  }
+}
+
+void FaultInjector::Later(double seconds, FaultEvent event) {
+  event.t_s = ns3::Simulator::Now().GetSeconds() + seconds;
+  ns3::Simulator::Schedule(ns3::Seconds(seconds),
+                           [this, event = std::move(event)] { Apply(event); });
+}
+
+void FaultInjector::StartFlap(const FaultEvent& link) {
+  FaultEvent event = link;
+  event.what = "down";
+  Apply(event);
+  for (std::uint32_t i = 0; i < scenario_.flap_times; ++i) {
+    event.what = "up";
+    Later(scenario_.flap_half_s * (2 * i + 1), event);
+    if (i + 1 == scenario_.flap_times) break;
+    event.what = "down";
+    Later(scenario_.flap_half_s * (2 * i + 2), event);
   }
 }
 
 void FaultInjector::Apply(FaultEvent event) {
+  AffectBy(event);
+  actions_->Apply(event, ns3::Simulator::Now().GetSeconds());
+  events_.push_back(std::move(event));
+}
+
+void FaultInjector::AffectBy(const FaultEvent& event) {
   const auto a = static_cast<std::uint32_t>(std::max(0, event.a));
-  const auto b = static_cast<std::uint32_t>(std::max(0, event.b));
-  if (OfLink(event.what)) {
-    Affect(usage_->FlowsOver(a, b, packets_min_));
-    if (event.what == "silent" || event.what == "ramp") {
-      Affect(usage_->FlowsOver(b, a, packets_min_));
-    }
-  }
-  if (event.what == "crash" || event.what == "blackhole") {
-    Affect(usage_->FlowsOver(a, packets_min_));
-  }
-  if (event.what == "crash" || event.what == "down" || event.what == "up") {
-    channel_->SetSilent(a, event.what != "up");
-  } else if (event.what == "silent" || event.what == "oneway") {
-    channel_->Cut(a, b);
-    if (event.what == "silent") channel_->Cut(b, a);
-  } else if (event.what == "gray") {
-    gray_from_ = event.a;
-    gray_to_ = event.b;
-    gray_share_ = event.p;
-  } else if (event.what == "ramp") {
-    channel_->Ramp(a, b, scenario_.ramp_s);
-  } else if (event.what == "blackhole") {
-    if (!protocol_->StopForwarding(a)) blackhole_ = event.a;
-  } else if (event.what == "cut" || event.what == "merge") {
-    channel_->SetPartitioned(event.what == "cut");
+  if (event.what == "cut" || event.what == "merge") {
     for (std::uint32_t f = 0; f < layout_.flows.size(); ++f) {
       if (layout_.right[layout_.flows[f].src] != layout_.right[layout_.flows[f].dst]) {
         affected_.insert(f);
       }
     }
+  } else if (event.what == "up" || event.what == "heal" || scenario_.fault == "churn") {
+    return;
+  } else if (event.b >= 0) {
+    const auto b = static_cast<std::uint32_t>(event.b);
+    Affect(usage_->FlowsOver(a, b, packets_min_));
+    if (event.what != "oneway" && event.what != "gray") {
+      Affect(usage_->FlowsOver(b, a, packets_min_));
+    }
+  } else if (event.what == "crash" || event.what == "blackhole") {
+    Affect(usage_->FlowsOver(a, packets_min_));
   }
-  events_.push_back(std::move(event));
 }
 
 void FaultInjector::ChurnStep() {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "sim/random_graph.h"
 #include "sim/scenario_random.h"
 
 namespace selvage::sim {
@@ -23,8 +24,15 @@ void PlaceGrid(std::uint32_t nodes, Layout* layout) {
   layout->field_m = (side - 1) * kGridSpacing;
 }
 
-void PlaceRandom(std::uint32_t nodes, double degree, ScenarioRandom* random, Layout* layout) {
-  layout->field_m = NominalRangeMetres() * std::sqrt(nodes * M_PI / degree);
+double RangeOf(const Layout& layout) {
+  return layout.range_m > 0 ? layout.range_m : NominalRangeMetres();
+}
+
+void PlaceRandom(const Scenario& scenario, ScenarioRandom* random, Layout* layout) {
+  const std::uint32_t nodes = scenario.nodes;
+  layout->field_m = scenario.field_m > 0
+                        ? scenario.field_m
+                        : RangeOf(*layout) * std::sqrt(nodes * M_PI / scenario.degree);
   layout->positions.clear();
   const auto draw = [&] {  // whole centimetres, so that the exported scenario is exact
     return std::floor(random->Uniform() * layout->field_m * 100) / 100;
@@ -63,6 +71,36 @@ bool DrawFlows(const Scenario& scenario, ScenarioRandom* random, Layout* layout)
     layout->flows.push_back(flow);
   }
   return true;
+}
+
+std::vector<bool> HalfByPlace(const Layout& layout) {
+  const std::uint32_t n = layout.size();
+  std::vector<double> xs;
+  for (const Position& p : layout.positions) xs.push_back(p.x);
+  std::sort(xs.begin(), xs.end());
+  const double cut = n == 0 ? 0 : (xs[n / 2] + xs[(n - 1) / 2]) / 2;
+  std::vector<bool> right(n, false);
+  for (std::uint32_t i = 0; i < n; ++i) right[i] = layout.positions[i].x > cut - 1e-9;
+  return right;
+}
+
+// The half nearest to node 0 is connected; the rest may fall into several parts.
+std::vector<bool> HalfByLinks(const Layout& layout) {
+  const std::uint32_t n = layout.size();
+  const std::vector<int> hops = layout.HopsFrom(0);
+  std::vector<std::uint32_t> order(n);
+  for (std::uint32_t i = 0; i < n; ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return hops[a] < hops[b]; });
+  std::vector<bool> right(n, false);
+  for (std::uint32_t i = n / 2; i < n; ++i) right[order[i]] = true;
+  return right;
+}
+
+void PlaceGraph(const Scenario& scenario, ScenarioRandom* random, Layout* layout) {
+  PlaceRandom(scenario, random, layout);  // for drawings only
+  layout->fixed_links = true;
+  layout->neighbours = DrawBiconnected(scenario.nodes, scenario.degree, random);
 }
 
 }  // namespace
@@ -125,33 +163,41 @@ std::vector<double> Layout::Betweenness() const {
   return total;
 }
 
-void CompleteLayout(Layout* layout) {
+void CompleteLinks(Layout* layout) {
   const std::uint32_t n = layout->size();
-  layout->rx_dbm.assign(static_cast<std::size_t>(n) * n, 0);
+  const double scale = NominalRangeMetres() / RangeOf(*layout);
+  layout->rx_dbm.assign(layout->radio ? static_cast<std::size_t>(n) * n : 0, 0);
   layout->neighbours.assign(n, {});
   for (std::uint32_t i = 0; i < n; ++i) {
     for (std::uint32_t j = 0; j < n; ++j) {
       if (i == j) continue;
       const Position& p = layout->positions[i];
       const Position& q = layout->positions[j];
-      const double metres = std::max(1.0, std::hypot(p.x - q.x, p.y - q.y));
+      // Another range is the same radio in a field of another scale.
+      const double metres = std::max(1.0, std::hypot(p.x - q.x, p.y - q.y) * scale);
+      if (!layout->radio) {
+        if (metres <= NominalRangeMetres()) layout->neighbours[i].push_back(j);
+        continue;
+      }
       const double dbm = kTxDbm - kReferenceLossDb - 10 * kLossExponent * std::log10(metres);
       layout->rx_dbm[static_cast<std::size_t>(i) * n + j] = dbm;
       if (dbm >= kLinkDbm) layout->neighbours[i].push_back(j);
     }
   }
+}
+
+void CompleteLayout(Layout* layout) {
+  if (!layout->fixed_links) CompleteLinks(layout);
+  const std::uint32_t n = layout->size();
   layout->endpoint.assign(n, false);
   for (const Flow& f : layout->flows) layout->endpoint[f.src] = layout->endpoint[f.dst] = true;
-  std::vector<double> xs;
-  for (const Position& p : layout->positions) xs.push_back(p.x);
-  std::sort(xs.begin(), xs.end());
-  const double cut = n == 0 ? 0 : (xs[n / 2] + xs[(n - 1) / 2]) / 2;
-  layout->right.assign(n, false);
-  for (std::uint32_t i = 0; i < n; ++i) layout->right[i] = layout->positions[i].x > cut - 1e-9;
+  layout->right = layout->fixed_links ? HalfByLinks(*layout) : HalfByPlace(*layout);
 }
 
 absl::StatusOr<Layout> DrawLayout(const Scenario& scenario) {
   Layout layout;
+  layout.range_m = scenario.range_m;
+  layout.radio = !scenario.abstract();
   ScenarioRandom placement(scenario.seed * 7919ull + 17);
   for (int tries = 0;; ++tries) {
     if (tries >= kPlacementTriesMax) {
@@ -161,8 +207,10 @@ absl::StatusOr<Layout> DrawLayout(const Scenario& scenario) {
     }
     if (scenario.topology == "grid") {
       PlaceGrid(scenario.nodes, &layout);
+    } else if (scenario.topology == "random") {
+      PlaceGraph(scenario, &placement, &layout);
     } else {
-      PlaceRandom(scenario.nodes, scenario.degree, &placement, &layout);
+      PlaceRandom(scenario, &placement, &layout);
     }
     CompleteLayout(&layout);
     const std::vector<int> hops = layout.HopsFrom(0);

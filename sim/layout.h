@@ -37,9 +37,12 @@ struct Flow {
 
 struct Layout {
   double field_m = 0;
+  double range_m = 0;        // of a link; 0: NominalRangeMetres()
+  bool radio = true;         // received powers matter: rx_dbm is filled in
+  bool fixed_links = false;  // neighbours are given (random graph), not by distance
   std::vector<Position> positions;
   std::vector<std::vector<std::uint32_t>> neighbours;  // ascending
-  std::vector<double> rx_dbm;                          // [from * n + to]
+  std::vector<double> rx_dbm;                          // [from * n + to]; empty without radio
   std::vector<Flow> flows;
   std::vector<bool> endpoint;  // the node begins or ends a flow
   std::vector<bool> right;     // half of the field (partition)
@@ -56,8 +59,11 @@ struct Layout {
 
 double NominalRangeMetres();
 
-// Fills in what follows from positions and flows: neighbours, powers, ends, halves.
+// Fills in what follows from positions and flows: neighbours, powers, ends, halves. With
+// fixed_links the halves are grown along links from node 0, otherwise parted by place.
 void CompleteLayout(Layout* layout);
+// Only neighbours and powers: after nodes have moved.
+void CompleteLinks(Layout* layout);
 
 // Draws a layout from the seed. ResourceExhausted when none is found (rgg too sparse; too few pairs
 // of nodes min_hops apart): the message says which and what to change.

@@ -15,18 +15,22 @@
 #include "ns3/ipv4-address.h"
 #include "ns3/net-device-container.h"
 #include "ns3/node-container.h"
+#include "sim/carrier.h"
 #include "sim/layout.h"
 #include "sim/scenario.h"
 
 namespace selvage::sim {
 
-// Nodes, devices and addresses as a protocol finds them; all vectors by node.
+// Nodes, devices and addresses as a protocol finds them; all vectors by node. Without a radio there
+// are no devices and no addresses, only carriers.
 struct Stage {
   const Scenario* scenario = nullptr;
   const Layout* layout = nullptr;
   ns3::NodeContainer nodes;
   ns3::NetDeviceContainer devices;
   std::vector<ns3::Ipv4Address> addresses;
+  // What a node's frames travel over, when asked for; called once per node.
+  std::function<std::unique_ptr<Carrier>(std::uint32_t node)> new_carrier;
 };
 
 // Something a node reported about itself: time, which node, what, one line for people.
@@ -48,9 +52,9 @@ class Protocol {
   // After the stack and addresses are in place. `stage` outlives the protocol.
   virtual void Install(const Stage& stage, Arrival arrival) = 0;
   virtual void Send(std::uint32_t flow, std::uint32_t sequence) = 0;
-  // The node forwards nothing of others any more but goes on taking part (blackhole). False: the
-  // runner shall do it by dropping data packets as they come up from the device.
-  virtual bool StopForwarding(std::uint32_t /*node*/) { return false; }
+  // Off: the node forwards nothing of others any more but goes on taking part (blackhole). False:
+  // the runner shall do it by dropping data packets as they come up from the device.
+  virtual bool SetForwarding(std::uint32_t /*node*/, bool /*on*/) { return false; }
   // Fingerprint of what the protocol did; 0 when it keeps none.
   virtual std::uint64_t EffectsHash() const { return 0; }
   // Sums over all nodes, for the manifest.

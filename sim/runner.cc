@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -23,9 +24,11 @@
 #include "ns3/wifi-net-device.h"
 #include "ns3/yans-wifi-channel.h"
 #include "ns3/yans-wifi-helper.h"
+#include "sim/abstract_network.h"
 #include "sim/device_tap.h"
 #include "sim/fault_channel.h"
 #include "sim/packet_tag.h"
+#include "sim/udp_carrier.h"
 #include "sim/usage.h"
 
 namespace selvage::sim {
@@ -41,11 +44,12 @@ class World {
         layout_(input.layout),
         protocol_(scenario_.protocol == "selvage" ? NewSelvageProtocol()
                                                   : NewIpProtocol(scenario_.protocol)),
-        channel_(ns3::CreateObject<FaultChannel>()),
+        faults_(&layout_, scenario_.seed),
+        actions_(scenario_, scenario_.abstract(), &faults_, protocol_.get()),
         usage_(layout_.size()),
         ledger_(layout_.size(), static_cast<std::uint32_t>(layout_.flows.size()),
                 scenario_.traffic_start_s(), scenario_.fault_s, scenario_.end_s()),
-        injector_(scenario_, layout_, PeekPointer(channel_), &usage_, protocol_.get()),
+        injector_(scenario_, layout_, &actions_, &usage_),
         packets_(layout_.flows.size()) {}
 
   void Build() {
@@ -58,9 +62,13 @@ class World {
     stage_.scenario = &scenario_;
     stage_.layout = &layout_;
     stage_.nodes.Create(layout_.size());
-    PlaceNodes();
-    InstallWifi();
-    InstallStack();
+    if (scenario_.abstract()) {
+      InstallAbstract();
+    } else {
+      PlaceNodes();
+      InstallWifi();
+      InstallStack();
+    }
     protocol_->Install(
         stage_, [this](std::uint32_t flow, std::uint32_t sequence) { Arrive(flow, sequence); });
   }
@@ -88,6 +96,11 @@ class World {
     out.effects_hash = protocol_->EffectsHash();
     if (out.effects_hash == 0) out.effects_hash = link_hash_.value();
     out.counters = protocol_->Counters();
+    if (abstract_ != nullptr) {
+      out.counters["abstract_lost_at_random"] = abstract_->lost_at_random();
+      out.counters["abstract_lost_to_faults"] = abstract_->lost_to_faults();
+      out.counters["abstract_lost_to_queues"] = abstract_->lost_to_queues();
+    }
     out.incidents = protocol_->Incidents();
     out.simulator_events = ns3::Simulator::GetEventCount();
     out.simulated_s = ns3::Simulator::Now().GetSeconds();
@@ -95,6 +108,18 @@ class World {
   }
 
  private:
+  void InstallAbstract() {
+    abstract_ = std::make_unique<AbstractNetwork>(
+        scenario_, layout_, &faults_,
+        [this](std::uint32_t node, std::uint32_t bytes, const PacketLabel* label) {
+          if (!faults_.silent(node)) CountSent(node, bytes, label);
+        },
+        [this](std::uint32_t from, std::uint32_t at, const PacketLabel& label) {
+          usage_.Count(from, at, label.flow, layout_.flows[label.flow].dst != at);
+        });
+    stage_.new_carrier = [this](std::uint32_t node) { return abstract_->NewCarrier(node); };
+  }
+
   void PlaceNodes() {
     ns3::MobilityHelper mobility;
     auto places = ns3::CreateObject<ns3::ListPositionAllocator>();
@@ -102,7 +127,8 @@ class World {
     mobility.SetPositionAllocator(places);
     mobility.SetMobilityModel("ns3::ConstantPositionMobilityModel");
     mobility.Install(stage_.nodes);
-    channel_->Configure(&layout_, scenario_.seed);
+    channel_ = ns3::CreateObject<FaultChannel>();
+    channel_->Configure(&layout_, &faults_);
     for (std::uint32_t i = 0; i < layout_.size(); ++i) {
       channel_->SetNode(PeekPointer(stage_.nodes.Get(i)->GetObject<ns3::MobilityModel>()), i);
     }
@@ -145,25 +171,39 @@ class World {
     const ns3::Ipv4InterfaceContainer interfaces = addresses.Assign(stage_.devices);
     for (std::uint32_t i = 0; i < layout_.size(); ++i) {
       stage_.addresses.push_back(interfaces.GetAddress(i));
-      DeviceTap::Install(stage_.nodes.Get(i), stage_.devices.Get(i),
-                         [this, i](const ns3::Address& from, const PacketLabel& label) {
-                           const auto mac = ns3::Mac48Address::ConvertFrom(from);
-                           return injector_.Passes(node_of_.at(mac), i, label.flow);
-                         });
+      DeviceTap::Install(
+          stage_.nodes.Get(i), stage_.devices.Get(i),
+          [this, i](const ns3::Address& from, std::uint32_t bytes, const PacketLabel* label) {
+            const auto mac = ns3::Mac48Address::ConvertFrom(from);
+            return ComesUp(node_of_.at(mac), i, bytes, label);
+          });
     }
+    stage_.new_carrier = [](std::uint32_t) { return NewUdpCarrier(); };
+  }
+
+  // An IP packet comes up from a Wi-Fi device.
+  bool ComesUp(std::uint32_t from, std::uint32_t at, std::uint32_t bytes,
+               const PacketLabel* label) {
+    const bool relayed = label != nullptr && layout_.flows[label->flow].dst != at;
+    if (label != nullptr) usage_.Count(from, at, label->flow, relayed);
+    return actions_.PassesAboveMac(from, at, bytes - std::min(bytes, kCarrierBytes), label,
+                                   relayed);
   }
 
   // A packet goes from node's stack to its link.
   void HandOver(std::uint32_t node, ns3::Ptr<const ns3::Packet> packet) {
-    if (channel_->silent(node)) return;
+    if (faults_.silent(node)) return;
     PacketTag tag;
     const bool data = packet->PeekPacketTag(tag);
+    CountSent(node, packet->GetSize() - kLlcBytes, data ? &tag.label : nullptr);
+  }
+
+  void CountSent(std::uint32_t node, std::uint32_t bytes, const PacketLabel* label) {
     const ns3::Time now = ns3::Simulator::Now();
-    ledger_.Count(now.GetSeconds(), node, packet->GetSize() - kLlcBytes,
-                  data ? &tag.label : nullptr);
+    ledger_.Count(now.GetSeconds(), node, bytes, label);
     link_hash_.Int(static_cast<std::uint64_t>(now.GetNanoSeconds()));
     link_hash_.Int(node);
-    link_hash_.Int(packet->GetSize());
+    link_hash_.Int(bytes + kLlcBytes);
   }
 
   void SendNext(std::uint32_t flow) {
@@ -188,7 +228,10 @@ class World {
   const Scenario scenario_;
   const Layout layout_;
   std::unique_ptr<Protocol> protocol_;
-  ns3::Ptr<FaultChannel> channel_;
+  FaultTable faults_;
+  FaultActions actions_;
+  ns3::Ptr<FaultChannel> channel_;             // Wi-Fi
+  std::unique_ptr<AbstractNetwork> abstract_;  // abstract links
   Usage usage_;
   Ledger ledger_;
   FaultInjector injector_;
@@ -210,8 +253,7 @@ absl::Status CheckTarget(const RunInput& input) {
     }
   }
   if (s.target == "measured") return absl::OkStatus();
-  const bool link =
-      s.fault == "silent" || s.fault == "oneway" || s.fault == "gray" || s.fault == "ramp";
+  const bool link = ConcernsLink(s.fault);
   const auto dash = s.target.find('-');
   const int a = std::atoi(s.target.c_str());
   const int b = dash == std::string::npos ? 0 : std::atoi(s.target.c_str() + dash + 1);

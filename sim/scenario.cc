@@ -55,8 +55,9 @@ Setter OneOf(std::string Scenario::*field, std::set<std::string> words) {
 }
 
 const std::set<std::string>& Faults() {
-  static const std::set<std::string> kFaults = {"none", "crash",     "silent",    "oneway", "gray",
-                                                "ramp", "blackhole", "partition", "churn"};
+  static const std::set<std::string> kFaults = {"none",      "crash", "silent", "oneway",
+                                                "gray",      "ramp",  "mtu",    "blackhole",
+                                                "partition", "churn", "flap",   "loss"};
   return kFaults;
 }
 
@@ -82,9 +83,17 @@ std::string SetHealing(const std::string& value, Scenario* s) {
 const std::map<std::string, Setter, std::less<>>& Keys() {
   static const std::map<std::string, Setter, std::less<>> kKeys = {
       {"protocol", OneOf(&Scenario::protocol, {"selvage", "aodv", "olsr", "dsdv"})},
-      {"topology", OneOf(&Scenario::topology, {"grid", "rgg"})},
-      {"nodes", Integer(&Scenario::nodes, 4, 4096)},
-      {"degree", Number(&Scenario::degree, 3, 100)},
+      {"topology", OneOf(&Scenario::topology, {"grid", "rgg", "random"})},
+      {"nodes", Integer(&Scenario::nodes, 4, 10000)},
+      {"degree", Number(&Scenario::degree, 2, 100)},
+      {"field_m", Number(&Scenario::field_m, 1, 1e6)},
+      {"range_m", Number(&Scenario::range_m, 1, 1e5)},
+      {"link", OneOf(&Scenario::link, {"wifi", "abstract"})},
+      {"abstract_rate_kbps", Number(&Scenario::abstract_rate_kbps, 1, 1e8)},
+      {"abstract_delay_ms", Number(&Scenario::abstract_delay_ms, 0, 60000)},
+      {"abstract_jitter_ms", Number(&Scenario::abstract_jitter_ms, 0, 60000)},
+      {"abstract_loss", Number(&Scenario::abstract_loss, 0, 1)},
+      {"abstract_queue_packets", Integer(&Scenario::abstract_queue_packets, 1, 100000)},
       {"seed", Integer(&Scenario::seed, 0, UINT32_MAX)},
       {"fault", OneOf(&Scenario::fault, Faults())},
       {"target", SetTarget},
@@ -92,6 +101,10 @@ const std::map<std::string, Setter, std::less<>>& Keys() {
       {"pre_s", Number(&Scenario::pre_s, 10, 1e5)},
       {"window_s", Number(&Scenario::window_s, 1, 1e5)},
       {"drain_s", Number(&Scenario::drain_s, 0, 1e4)},
+      {"heal_s", Number(&Scenario::heal_s, 0, 1e5)},
+      {"mtu_bytes", Integer(&Scenario::mtu_bytes, 1, 65535)},
+      {"flap_times", Integer(&Scenario::flap_times, 1, 1000)},
+      {"flap_half_s", Number(&Scenario::flap_half_s, 0.01, 1000)},
       {"loss_share", Number(&Scenario::loss_share, 0, 1)},
       {"ramp_s", Number(&Scenario::ramp_s, 0.1, 1e5)},
       {"partition_s", Number(&Scenario::partition_s, 0.1, 1e5)},
@@ -152,6 +165,20 @@ absl::Status FinishScenario(Scenario* s) {
     return absl::InvalidArgumentError(absl::StrCat(
         "\"nodes\" is ", s->nodes, ", must be a square number on a grid: ", side * side, " or ",
         (side + 1) * (side + 1)));
+  }
+  if (s->abstract() && s->protocol != "selvage") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"link\" is abstract, must be wifi for protocol ", s->protocol,
+                     ": ns-3's own protocols need a radio"));
+  }
+  if (!s->abstract() && s->topology == "random") {
+    return absl::InvalidArgumentError(
+        "\"topology\" is random, must be grid or rgg on Wi-Fi; a random graph has no places: set "
+        "link = \"abstract\"");
+  }
+  if (!s->abstract() && s->nodes > 4096) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"nodes\" is ", s->nodes, ", must be at most 4096 on Wi-Fi"));
   }
   if (s->fault_s < 0) {
     // The baselines' timers are in phase with t = 0 (DSDV dumps its tables at 0, 15, 30 ... s), so

@@ -18,9 +18,12 @@ namespace selvage::sim {
 // All times in seconds of simulated time, all powers in dBm, all distances in metres.
 struct Scenario {
   std::string protocol = "selvage";  // selvage | aodv | olsr | dsdv
-  std::string topology = "grid";     // grid | rgg
+  std::string topology = "grid";     // grid | rgg | random
   std::uint32_t nodes = 25;          // grid: a square number
-  double degree = 7.0;               // rgg: mean degree aimed at (before effects of the border)
+  double degree = 7.0;               // rgg, random: mean degree aimed at (rgg: before the border)
+  double field_m = 0;                // rgg: side of the square; 0: as `degree` asks
+  double range_m = 0;                // Wi-Fi: how far a link reaches; 0: NominalRangeMetres()
+  std::string link = "wifi";         // wifi | abstract: links without PHY and MAC (Selvage only)
   std::uint64_t seed = 1;            // topology, flows, faults, ns-3's run number, keys
 
   std::string fault = "none";       // see IsFault
@@ -29,15 +32,26 @@ struct Scenario {
   double pre_s = 20;        // traffic before the fault
   double window_s = 120;    // traffic after the fault
   double drain_s = 5;       // simulated after the traffic ended
-  double loss_share = 0.5;  // gray
+  double heal_s = 0;        // > 0: a fault of a node or link is undone after this time
+  double loss_share = 0.5;  // gray, loss
   double ramp_s = 20;       // ramp: 0 to 100 % loss in this time
   double partition_s = 30;
   double churn_every_s = 10;
+  std::uint32_t mtu_bytes = 400;  // mtu: larger frames are lost
+  std::uint32_t flap_times = 5;   // flap: dead and whole again so often, ...
+  double flap_half_s = 1;         // ... each for this time
 
   std::uint32_t flows = 10;
   std::uint32_t min_hops = 3;        // between the ends of a flow
   double rate = 10;                  // packets per second and flow
   std::uint32_t payload_bytes = 64;  // application payload of one packet, at least 16
+
+  // Abstract links, each direction for itself; sim/abstract_network.h.
+  double abstract_rate_kbps = 10000;
+  double abstract_delay_ms = 1;
+  double abstract_jitter_ms = 0;  // more delay, uniform, never overtaking
+  double abstract_loss = 0;       // share of frames lost at random while nothing is broken
+  std::uint32_t abstract_queue_packets = 100;
 
   // Selvage only.
   std::string traffic_class = "telemetry";  // key `class`
@@ -47,9 +61,10 @@ struct Scenario {
 
   double traffic_start_s() const { return fault_s - pre_s; }
   double end_s() const { return fault_s + window_s; }
+  bool abstract() const { return link == "abstract"; }
 };
 
-// Fault kinds: none crash silent oneway gray ramp blackhole partition churn.
+// Fault kinds: none crash silent oneway gray ramp mtu blackhole partition churn flap loss.
 bool IsFault(std::string_view kind);
 
 using Settings = std::vector<std::pair<std::string, std::string>>;

@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kNodesMax = 4096;
+constexpr std::size_t kNodesMax = 10000;
 constexpr std::size_t kFlowsMax = 10000;
 
 Json TopologyJson(const RunInput& input) {
@@ -21,14 +21,23 @@ Json TopologyJson(const RunInput& input) {
                    {"n", layout.size()},
                    {"seed", input.scenario.seed},
                    {"field_m", layout.field_m},
-                   {"radio",
-                    {{"standard", "802.11g adhoc"},
-                     {"mode", "ErpOfdmRate6Mbps"},
-                     {"tx_dbm", kTxDbm},
-                     {"ref_loss_db_1m", kReferenceLossDb},
-                     {"exponent", kLossExponent},
-                     {"link_threshold_dbm", kLinkDbm},
-                     {"nominal_range_m", NominalRangeMetres()}}}};
+                   {"link", input.scenario.link}};
+  if (layout.radio) {
+    topology["radio"] = {
+        {"standard", "802.11g adhoc"},
+        {"mode", "ErpOfdmRate6Mbps"},
+        {"tx_dbm", kTxDbm},
+        {"ref_loss_db_1m", kReferenceLossDb},
+        {"exponent", kLossExponent},
+        {"link_threshold_dbm", kLinkDbm},
+        {"nominal_range_m", layout.range_m > 0 ? layout.range_m : NominalRangeMetres()}};
+  } else {
+    topology["abstract"] = {{"rate_kbps", input.scenario.abstract_rate_kbps},
+                            {"delay_ms", input.scenario.abstract_delay_ms},
+                            {"jitter_ms", input.scenario.abstract_jitter_ms},
+                            {"loss", input.scenario.abstract_loss},
+                            {"queue_packets", input.scenario.abstract_queue_packets}};
+  }
   Json nodes = Json::array();
   Json links = Json::array();
   for (std::uint32_t i = 0; i < layout.size(); ++i) {
@@ -63,6 +72,23 @@ Json FaultJson(const Scenario& s, const RunOutput& output) {
           {"events", events}};
 }
 
+// A graph's links are its own; elsewhere they follow from places.
+void ReadLinks(const Json& links, Layout* layout) {
+  layout->fixed_links = true;
+  layout->neighbours.assign(layout->size(), {});
+  for (const Json& link : links) {
+    const auto a = link.at(0).get<std::uint32_t>();
+    const auto b = link.at(1).get<std::uint32_t>();
+    if (a >= layout->size() || b >= layout->size() || a == b) continue;  // no link: no way
+    layout->neighbours[a].push_back(b);
+    layout->neighbours[b].push_back(a);
+  }
+  for (auto& n : layout->neighbours) {
+    std::sort(n.begin(), n.end());
+    n.erase(std::unique(n.begin(), n.end()), n.end());
+  }
+}
+
 // Reads known members; throws what nlohmann-json throws, caught by ImportScenario.
 void ReadJson(const Json& file, RunInput* input) {
   Scenario& s = input->scenario;
@@ -71,11 +97,24 @@ void ReadJson(const Json& file, RunInput* input) {
   const Json& fault = file.at("fault");
   s.topology = topology.at("kind").get<std::string>();
   s.seed = topology.at("seed").get<std::uint64_t>();
+  s.link = topology.value("link", "wifi");
+  if (s.abstract()) {
+    const Json& links = topology.at("abstract");
+    s.abstract_rate_kbps = links.at("rate_kbps").get<double>();
+    s.abstract_delay_ms = links.at("delay_ms").get<double>();
+    s.abstract_jitter_ms = links.at("jitter_ms").get<double>();
+    s.abstract_loss = links.at("loss").get<double>();
+    s.abstract_queue_packets = links.at("queue_packets").get<std::uint32_t>();
+    input->layout.radio = false;
+  } else if (topology.contains("radio")) {
+    input->layout.range_m = topology.at("radio").value("nominal_range_m", 0.0);
+  }
   input->layout.field_m = topology.at("field_m").get<double>();
   for (const Json& node : topology.at("nodes")) {
     input->layout.positions.push_back({node.at("x").get<double>(), node.at("y").get<double>()});
   }
   s.nodes = input->layout.size();
+  if (s.topology == "random") ReadLinks(topology.at("links"), &input->layout);
   s.rate = traffic.at("rate_pps").get<double>();
   s.payload_bytes = traffic.at("payload_bytes").get<std::uint32_t>();
   for (const Json& f : traffic.at("flows")) {
@@ -115,19 +154,29 @@ absl::Status Check(const RunInput& input) {
   }
   if (!IsFault(s.fault)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "fault kind \"", s.fault, "\" cannot be replayed (none crash silent oneway gray ramp ",
-        "blackhole partition churn can)"));
+        "fault kind \"", s.fault, "\" cannot be replayed (none crash silent oneway gray ramp mtu ",
+        "blackhole partition churn flap loss can)"));
   }
   if (s.fault != "none" && input.script.empty()) {
     return absl::InvalidArgumentError("the fault has no events to replay");
+  }
+  if (s.link != "wifi" && !s.abstract()) {
+    return absl::InvalidArgumentError("the topology's link must be wifi or abstract");
+  }
+  if (!(input.layout.range_m >= 0) || input.layout.range_m > 1e5) {
+    return absl::InvalidArgumentError("nominal_range_m must be 0 to 100000");
+  }
+  if (s.abstract() && (s.protocol != "selvage" || !(s.abstract_rate_kbps >= 1) ||
+                       !(s.abstract_delay_ms >= 0) || !(s.abstract_jitter_ms >= 0))) {
+    return absl::InvalidArgumentError(
+        "abstract links need protocol selvage, a rate of at least 1 kbit/s and no negative delay");
   }
   if (s.fault_s < 10 || s.window_s <= 0) {
     return absl::InvalidArgumentError("the fault must come at 10 s or later and before end_s");
   }
   for (const FaultEvent& e : input.script) {
     const bool needs_node = e.what != "cut" && e.what != "merge";
-    const bool needs_link =
-        e.what == "silent" || e.what == "oneway" || e.what == "gray" || e.what == "ramp";
+    const bool needs_link = ConcernsLink(e.what);
     if (!IsFaultEvent(e.what) || e.t_s < 0 || (needs_node && e.a < 0) || (needs_link && e.b < 0)) {
       return absl::InvalidArgumentError(
           absl::StrCat("fault event \"", e.what, "\" at ", e.t_s, " s cannot be replayed"));

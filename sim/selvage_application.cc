@@ -1,38 +1,19 @@
 #include "sim/selvage_application.h"
 
 #include <algorithm>
-#include <array>
 #include <type_traits>
 #include <utility>
 
-#include "ns3/inet-socket-address.h"
 #include "ns3/node.h"
-#include "ns3/packet.h"
 #include "ns3/simulator.h"
-#include "ns3/udp-socket-factory.h"
-#include "ns3/udp-socket.h"
-#include "sim/packet_tag.h"
 
 namespace selvage::sim {
 namespace {
 
-constexpr LinkId kLink(0);
-constexpr std::uint64_t kRateBps = 6000000;
 // A deadline that is already due is served this much later, so that time always moves.
 constexpr Duration kTimerMin = 1us;
 
 Time Now() { return TimeFromNanos(ns3::Simulator::Now().GetNanoSeconds()); }
-
-PeerAddress PeerOf(const ns3::Ipv4Address& address) {
-  std::array<std::uint8_t, 4> bytes;
-  address.Serialize(bytes.data());
-  return PeerAddress::From(bytes);
-}
-
-ns3::Ipv4Address AddressOf(const PeerAddress& peer) {
-  if (peer.size != 4) return ns3::Ipv4Address::GetBroadcast();
-  return ns3::Ipv4Address::Deserialize(peer.bytes.data());
-}
 
 void HashText(const std::string& text, TraceHash* hash) {
   hash->Span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
@@ -53,40 +34,35 @@ SelvageApplication::SelvageApplication() = default;
 SelvageApplication::~SelvageApplication() = default;
 
 void SelvageApplication::Configure(NodeCore::Init init, std::shared_ptr<WatchedCrypto> crypto,
-                                   Arrival arrival, EventSink events) {
+                                   std::unique_ptr<Carrier> carrier, Arrival arrival,
+                                   EventSink events) {
   init_ = std::move(init);
   crypto_ = std::move(crypto);
+  carrier_ = std::move(carrier);
   arrival_ = std::move(arrival);
   events_ = std::move(events);
 }
 
 void SelvageApplication::StartApplication() {
-  socket_ = ns3::Socket::CreateSocket(GetNode(), ns3::UdpSocketFactory::GetTypeId());
-  socket_->SetAllowBroadcast(true);
-  socket_->Bind(ns3::InetSocketAddress(ns3::Ipv4Address::GetAny(), kSelvagePort));
-  socket_->SetRecvCallback(ns3::MakeCallback(&SelvageApplication::OnSocket, this));
+  carrier_->Open(GetNode(), [this](LinkId link, const PeerAddress& from, MutableByteSpan frame) {
+    OnFrame(link, from, frame);
+  });
   store_ = NewMemoryStore();
   core_ = std::make_unique<NodeCore>(Now(), *std::move(init_), *store_);
   init_.reset();
-  LinkInfo link;
-  link.name = "wifi0";
-  link.transport = "wifi";
-  link.mtu_bytes = kSelvageMtuBytes;
-  link.rate_bps = kRateBps;
-  link.broadcast = true;
-  link.shared = true;
-  core_->OnLinkUp(Now(), kLink, link);
+  std::uint16_t id = 0;
+  for (const LinkInfo& link : carrier_->Links()) core_->OnLinkUp(Now(), LinkId(id++), link);
   Settle();
 }
 
 void SelvageApplication::StopApplication() {
   timer_.Cancel();
-  if (socket_ != nullptr) socket_->Close();
+  carrier_->Close();
 }
 
 void SelvageApplication::DoDispose() {
   timer_.Cancel();
-  socket_ = nullptr;
+  carrier_.reset();
   core_.reset();
   ns3::Application::DoDispose();
 }
@@ -101,16 +77,9 @@ bool SelvageApplication::Submit(Message message, std::string* reason) {
   return accepted;
 }
 
-void SelvageApplication::OnSocket(ns3::Ptr<ns3::Socket> socket) {
-  ns3::Address from;
-  while (ns3::Ptr<ns3::Packet> packet = socket->RecvFrom(from)) {
-    if (!ns3::InetSocketAddress::IsMatchingType(from)) continue;
-    Bytes frame(packet->GetSize());
-    packet->CopyData(frame.data(), static_cast<std::uint32_t>(frame.size()));
-    const ns3::Ipv4Address peer = ns3::InetSocketAddress::ConvertFrom(from).GetIpv4();
-    core_->OnFrame(Now(), kLink, PeerOf(peer), frame);
-    Settle();
-  }
+void SelvageApplication::OnFrame(LinkId link, const PeerAddress& from, MutableByteSpan frame) {
+  core_->OnFrame(Now(), link, from, frame);
+  Settle();
 }
 
 void SelvageApplication::OnTimer() {
@@ -136,14 +105,8 @@ void SelvageApplication::Settle() {
 }
 
 void SelvageApplication::Perform(SendFrame* effect) {
-  auto packet = ns3::Create<ns3::Packet>(effect->frame.data(),
-                                         static_cast<std::uint32_t>(effect->frame.size()));
-  if (const PacketLabel* label = crypto_->FindFrame(effect->frame)) {
-    PacketTag tag;
-    tag.label = *label;
-    packet->AddPacketTag(tag);
-  }
-  socket_->SendTo(packet, 0, ns3::InetSocketAddress(AddressOf(effect->to), kSelvagePort));
+  const PacketLabel* label = crypto_->FindFrame(effect->frame);
+  carrier_->Send(effect->link, effect->to, &effect->frame, label);
   core_->Recycle(std::move(effect->frame));
 }
 

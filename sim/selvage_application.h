@@ -1,9 +1,8 @@
 // The node core as an ns-3 application: the same code as on a device, on ns-3's clock and channels.
 //
-// Frames travel as UDP datagrams on port 7700 over the node's ad hoc device: to a neighbour by
-// unicast (resolved by ARP, acknowledged and repeated by the MAC, which tells us nothing), to
-// everybody by broadcast. The core learns what a device would learn: arriving datagrams and the
-// time. Persisted writes are durable at once (a disk that takes no time).
+// Frames travel over the node's carrier (UDP over Wi-Fi, or abstract links). The core learns what a
+// device would learn: arriving datagrams and the time. Persisted writes are durable at once (a disk
+// that takes no time).
 //
 // Thread rule: ns-3's. Aggregate to one node, give it Configure() before it starts.
 #pragma once
@@ -20,16 +19,11 @@
 #include "core/store.h"
 #include "ns3/application.h"
 #include "ns3/event-id.h"
-#include "ns3/ipv4-address.h"
-#include "ns3/socket.h"
+#include "sim/carrier.h"
 #include "sim/frame_sight.h"
 #include "sim/ledger.h"
 
 namespace selvage::sim {
-
-inline constexpr std::uint16_t kSelvagePort = 7700;
-// An Ethernet-sized IPv4 packet less 20 bytes of IPv4 and 8 of UDP header.
-inline constexpr std::uint32_t kSelvageMtuBytes = 1472;
 
 class SelvageApplication : public ns3::Application {
  public:
@@ -41,8 +35,8 @@ class SelvageApplication : public ns3::Application {
   ~SelvageApplication() override;
 
   // Before the application starts. `crypto` is init.crypto, watched.
-  void Configure(NodeCore::Init init, std::shared_ptr<WatchedCrypto> crypto, Arrival arrival,
-                 EventSink events);
+  void Configure(NodeCore::Init init, std::shared_ptr<WatchedCrypto> crypto,
+                 std::unique_ptr<Carrier> carrier, Arrival arrival, EventSink events);
 
   // False: not started, or refused by the core; *reason says why.
   bool Submit(Message message, std::string* reason);
@@ -56,7 +50,7 @@ class SelvageApplication : public ns3::Application {
   void StopApplication() override;
   void DoDispose() override;
 
-  void OnSocket(ns3::Ptr<ns3::Socket> socket);
+  void OnFrame(LinkId link, const PeerAddress& from, MutableByteSpan frame);
   void OnTimer();
   // Carries out all pending effects, then arms the timer for the next deadline.
   void Settle();
@@ -71,7 +65,7 @@ class SelvageApplication : public ns3::Application {
   EventSink events_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<NodeCore> core_;
-  ns3::Ptr<ns3::Socket> socket_;
+  std::unique_ptr<Carrier> carrier_;
   ns3::EventId timer_;
   Time armed_ = kNever;
   TraceHash hash_;

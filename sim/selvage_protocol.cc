@@ -40,7 +40,8 @@ class SelvageProtocol final : public Protocol {
       ids_.push_back(init.identity.certificate.id);
       auto application = ns3::CreateObject<SelvageApplication>();
       application->Configure(
-          std::move(init), crypto, [this](const Deliver& deliver) { OnDeliver(deliver); },
+          std::move(init), crypto, stage.new_carrier(i),
+          [this](const Deliver& deliver) { OnDeliver(deliver); },
           [this](std::uint32_t node, const Event& event) { OnIncident(node, event); });
       stage.nodes.Get(i)->AddApplication(application);
       application->SetStartTime(ns3::Seconds(jitter.Uniform() * s.start_jitter_s));
@@ -59,9 +60,9 @@ class SelvageProtocol final : public Protocol {
     if (!applications_[f.src]->Submit(std::move(message), &reason)) ++refused_[reason];
   }
 
-  bool StopForwarding(std::uint32_t node) override {
+  bool SetForwarding(std::uint32_t node, bool on) override {
     if (applications_[node]->core() == nullptr) return false;
-    applications_[node]->core()->LabDropForwarded(1.0, std::nullopt);
+    applications_[node]->core()->LabDropForwarded(on ? 0.0 : 1.0, std::nullopt);
     return true;
   }
 

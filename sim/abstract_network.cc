@@ -1,0 +1,139 @@
+#include "sim/abstract_network.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "ns3/nstime.h"
+#include "ns3/simulator.h"
+
+namespace selvage::sim {
+namespace {
+
+constexpr double kNanosPerMilli = 1e6;
+
+}  // namespace
+
+// The end of a node's links that its application holds.
+class AbstractCarrier final : public Carrier {
+ public:
+  AbstractCarrier(AbstractNetwork* network, std::uint32_t node) : network_(network), node_(node) {}
+  ~AbstractCarrier() override { Close(); }
+
+  void Open(ns3::Ptr<ns3::Node> /*node*/, Receive receive) override {
+    network_->receivers_[node_] = std::move(receive);
+  }
+  void Close() override { network_->receivers_[node_] = nullptr; }
+
+  std::vector<LinkInfo> Links() const override {
+    std::vector<LinkInfo> links;
+    for (const std::uint32_t neighbour : network_->layout_.neighbours[node_]) {
+      LinkInfo link;
+      link.name = "to-n" + std::to_string(neighbour);
+      link.transport = "abstract";
+      link.mtu_bytes = kAbstractMtuBytes;
+      link.rate_bps = static_cast<std::uint64_t>(network_->scenario_.abstract_rate_kbps * 1000);
+      links.push_back(std::move(link));
+    }
+    return links;
+  }
+
+  // All of a link is its one neighbour: to everybody and to the peer is the same.
+  void Send(LinkId link, const PeerAddress& /*to*/, Bytes* frame,
+            const PacketLabel* label) override {
+    network_->Send(node_, link, frame, label);
+  }
+
+ private:
+  AbstractNetwork* network_;
+  std::uint32_t node_;
+};
+
+AbstractNetwork::AbstractNetwork(const Scenario& scenario, const Layout& layout, FaultTable* faults,
+                                 Sent sent, Arrived arrived)
+    : scenario_(scenario),
+      layout_(layout),
+      faults_(faults),
+      sent_(std::move(sent)),
+      arrived_(std::move(arrived)),
+      random_(scenario.seed * 86028121ull + 7),
+      lines_(layout.size()),
+      receivers_(layout.size()) {
+  for (std::uint32_t a = 0; a < layout.size(); ++a) {
+    for (const std::uint32_t b : layout.neighbours[a]) {
+      const auto& back = layout.neighbours[b];
+      const auto place = std::lower_bound(back.begin(), back.end(), a) - back.begin();
+      Line line;
+      line.from = a;
+      line.to = b;
+      line.link_at_receiver = LinkId(static_cast<std::uint16_t>(place));
+      lines_[a].push_back(std::move(line));
+    }
+  }
+}
+
+std::unique_ptr<Carrier> AbstractNetwork::NewCarrier(std::uint32_t node) {
+  return std::make_unique<AbstractCarrier>(this, node);
+}
+
+void AbstractNetwork::Send(std::uint32_t node, LinkId link, Bytes* frame,
+                           const PacketLabel* label) {
+  if (link.value >= lines_[node].size()) return;
+  Line& line = lines_[node][link.value];
+  const auto bytes = static_cast<std::uint32_t>(frame->size()) + kCarrierBytes;
+  sent_(node, bytes, label);
+  const std::int64_t now = ns3::Simulator::Now().GetNanoSeconds();
+  while (!line.departures.empty() && line.departures.front() <= now) line.departures.pop_front();
+  if (line.departures.size() >= scenario_.abstract_queue_packets) {
+    ++lost_to_queues_;
+    return;
+  }
+  // bytes * 8 bit / (kbit/s) = ms
+  const double on_line_ms = bytes * 8.0 / scenario_.abstract_rate_kbps;
+  line.idle_at_ns =
+      std::max(line.idle_at_ns, now) + static_cast<std::int64_t>(on_line_ms * kNanosPerMilli);
+  line.departures.push_back(line.idle_at_ns);
+  double delay_ms = scenario_.abstract_delay_ms;
+  if (scenario_.abstract_jitter_ms > 0) {
+    delay_ms += random_.Uniform() * scenario_.abstract_jitter_ms;
+  }
+  // What is lost has had its turn on the line all the same.
+  if (scenario_.abstract_loss > 0 && random_.Uniform() < scenario_.abstract_loss) {
+    ++lost_at_random_;
+    return;
+  }
+  if (faults_->Loses(static_cast<double>(now) * 1e-9, line.from, line.to,
+                     static_cast<std::uint32_t>(frame->size()))) {
+    ++lost_to_faults_;
+    return;
+  }
+  line.last_arrival_ns = std::max(
+      line.last_arrival_ns, line.idle_at_ns + static_cast<std::int64_t>(delay_ms * kNanosPerMilli));
+  Flight flight;
+  flight.frame = std::move(*frame);
+  flight.labelled = label != nullptr;
+  if (label != nullptr) flight.label = *label;
+  line.flights.push_back(std::move(flight));
+  ns3::Simulator::Schedule(ns3::NanoSeconds(line.last_arrival_ns - now),
+                           [this, at = &line] { Arrive(at); });
+}
+
+void AbstractNetwork::Arrive(Line* line) {
+  Flight flight = std::move(line->flights.front());
+  line->flights.pop_front();
+  if (faults_->Blocked(line->from, line->to)) {
+    ++lost_to_faults_;
+    return;
+  }
+  if (flight.labelled) arrived_(line->from, line->to, flight.label);
+  const Carrier::Receive& receive = receivers_[line->to];
+  // The peer's address on its link; any constant would do, its number helps whoever debugs.
+  const std::uint32_t from = line->from;
+  const std::array<std::uint8_t, 4> address = {
+      static_cast<std::uint8_t>(from >> 24), static_cast<std::uint8_t>(from >> 16),
+      static_cast<std::uint8_t>(from >> 8), static_cast<std::uint8_t>(from)};
+  if (receive) receive(line->link_at_receiver, PeerAddress::From(address), flight.frame);
+}
+
+}  // namespace selvage::sim

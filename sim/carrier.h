@@ -1,0 +1,33 @@
+// How frames leave and reach a simulated node: the seam between the node core and a medium.
+//
+// One carrier per node. Wi-Fi has one link with many neighbours behind it, abstract links have one
+// neighbour each; the application does not know which it runs on.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "core/bytes.h"
+#include "core/link.h"
+#include "ns3/node.h"
+#include "sim/ledger.h"
+
+namespace selvage::sim {
+
+class Carrier {
+ public:
+  // A frame came in; the receiver may change its bytes.
+  using Receive = std::function<void(LinkId link, const PeerAddress& from, MutableByteSpan frame)>;
+
+  virtual ~Carrier() = default;
+  // When the node starts. Afterwards `receive` is called for every frame, until Close().
+  virtual void Open(ns3::Ptr<ns3::Node> node, Receive receive) = 0;
+  virtual void Close() = 0;
+  // The links that are there; LinkId i is the i-th. Does not change while open.
+  virtual std::vector<LinkInfo> Links() const = 0;
+  // `label` names the application packet inside for measuring; null: none. Never fails: what a
+  // medium cannot carry is lost. The frame's memory may be taken over or left.
+  virtual void Send(LinkId link, const PeerAddress& to, Bytes* frame, const PacketLabel* label) = 0;
+};
+
+}  // namespace selvage::sim
