@@ -26,6 +26,7 @@ enum class ChunkType : std::uint8_t {
   kCertificate = 0x05,  // length (2) | certificate
   kSummary = 0x06,      // length (2) | (short id, epoch, sequence)*
   kRequest = 0x07,      // length (2) | (what (1), short id)*
+  kPadding = 0x0a,      // length (2) | zeros: makes a probe as long as the frames it stands for
   kDirect = 0x08,       // one datagram to the neighbour itself, to the end: class/port/payload
 };
 
@@ -124,7 +125,7 @@ struct Chunk {
   ChunkType type;
   Feedback feedback;  // kFeedback
   Hello hello;        // kHello
-  ByteSpan body;      // kLinkState, kCertificate, kSummary, kRequest; kData and kDirect: the rest
+  ByteSpan body;      // kLinkState, kCertificate, kSummary, kRequest, kPadding; kData and kDirect: the rest
 };
 
 class ChunkReader {

@@ -69,6 +69,9 @@ Duration FailureDetector::TxTimeout() const {
 // A flow with many frames in flight needs less patience than a single frame that may just be lost.
 Duration FailureDetector::SuspectAfter() const {
   const Duration ask = TxTimeout();
+  // At 30 % loss each way half of all answers stay out: patience for 1 + 8 * 0.3 times as long
+  // leaves a chance of one in a hundred to see none of those that are asked for meanwhile.
+  if (loss_permille_ > 0) return ask * 2 * (1000 + 8 * loss_permille_) / 1000;
   return outstanding_ >= static_cast<std::size_t>(options_.frames_for_verdict) ? ask * 8 / 5
                                                                                : ask * 2;
 }

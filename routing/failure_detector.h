@@ -76,6 +76,9 @@ class FailureDetector {
     srtt_ = srtt;
     rttvar_ = rttvar;
   }
+  // The link is known to lose frames (parts per thousand): silence says less there, and whoever can
+  // go elsewhere does so already.
+  void SetLoss(std::uint32_t permille) { loss_permille_ = permille; }
   // The carrier itself says the link is gone: no damping on the way out.
   void OnCarrierLost(Time now);
   // ... and back: what it took away it gives back at once, if the neighbour answers.
@@ -121,6 +124,7 @@ class FailureDetector {
 
   Duration srtt_{0};
   Duration rttvar_{0};
+  std::uint32_t loss_permille_ = 0;
   Duration peer_interval_ = 2s;
   bool peer_not_hearing_ = false;
   std::size_t outstanding_ = 0;

@@ -14,6 +14,8 @@ std::string_view ToString(DropReason r) {
       return "exhausted";
     case DropReason::kNoNeighbor:
       return "no_neighbor";
+    case DropReason::kTooLong:
+      return "too_long";
   }
   return "?";
 }
@@ -22,8 +24,9 @@ Forwarder::Forwarder(ShortId self, std::size_t memory_walks)
     : self_(self), routes_(self), memory_(memory_walks), adjacencies_(256) {}
 
 void Forwarder::SetAdjacency(AdjacencyIndex index, ShortId neighbor, bool usable, bool suspect) {
+  const std::size_t payload_max = adjacencies_[index.value].payload_max;
   RemoveAdjacency(index);
-  adjacencies_[index.value] = {neighbor, true, usable, suspect && !usable};
+  adjacencies_[index.value] = {neighbor, true, usable, suspect && !usable, payload_max};
   if (!usable) ++unusable_;
 }
 
@@ -31,6 +34,10 @@ void Forwarder::RemoveAdjacency(AdjacencyIndex index) {
   Adjacency& a = adjacencies_[index.value];
   if (a.present && !a.usable) --unusable_;
   a = {};
+}
+
+void Forwarder::SetPayloadLimit(AdjacencyIndex index, std::size_t payload_bytes_max) {
+  adjacencies_[index.value].payload_max = payload_bytes_max;
 }
 
 bool Forwarder::IsUsable(AdjacencyIndex index) const { return adjacencies_[index.value].usable; }
@@ -90,7 +97,9 @@ std::vector<ShortId> Forwarder::CurrentPath(TrafficClass c, ShortId destination,
   return path;
 }
 
-ForwardDecision Forwarder::Decide(Time now, DataHeader* header, AdjacencyIndex in) {
+ForwardDecision Forwarder::Decide(Time now, DataHeader* header, AdjacencyIndex in,
+                                  std::size_t payload_bytes) {
+  deciding_bytes_ = payload_bytes;
   ForwardDecision d;
   if (header->destination == self_) {
     d.what = ForwardDecision::What::kDeliver;
@@ -120,12 +129,19 @@ ForwardDecision Forwarder::Decide(Time now, DataHeader* header, AdjacencyIndex i
     out = BestUntried(*header, *walk);
   }
   const AdjacencyIndex back = walk->first_in;
-  if (out.value == 0 && back.value != 0 && IsUsable(back) && !walk->given_to.Contains(back)) {
+  if (out.value == 0 && back.value != 0 && IsUsable(back) && Fits(back) &&
+      !walk->given_to.Contains(back)) {
     out = back;
   }
   if (out.value == 0 && unusable_ > 0) out = LastResort(*header, *walk);
   if (out.value == 0) {
-    d.reason = back.value == 0 && unusable_ > 0 ? DropReason::kNoNeighbor : DropReason::kExhausted;
+    bool too_long = false;
+    for (std::size_t i = 1; i < adjacencies_.size() && !too_long; ++i) {
+      too_long = adjacencies_[i].usable && !Fits(AdjacencyIndex(static_cast<std::uint8_t>(i)));
+    }
+    d.reason = too_long                             ? DropReason::kTooLong
+               : back.value == 0 && unusable_ > 0 ? DropReason::kNoNeighbor
+                                                    : DropReason::kExhausted;
     return d;
   }
   walk->given_to.Add(out);
@@ -149,7 +165,7 @@ AdjacencyIndex Forwarder::FollowMap(DataHeader* header, const Walk& walk, bool* 
       *no_path = true;
       return AdjacencyIndex(0);
     }
-    if (IsUsable(route.first)) {
+    if (IsUsable(route.first) && Fits(route.first)) {
       if (walk.given_to.Contains(route.first) || route.first == walk.first_in) {
         return AdjacencyIndex(0);
       }
@@ -172,7 +188,7 @@ AdjacencyIndex Forwarder::LastResort(const DataHeader& header, const Walk& walk)
     const AdjacencyIndex index(static_cast<std::uint8_t>(i));
     const Adjacency& a = adjacencies_[i];
     const bool spent = index == walk.first_in || walk.given_to.Contains(index);
-    if (a.present && (spent || (!a.usable && !a.suspect))) failed.Add(Own(index));
+    if (a.present && (spent || !Fits(index) || (!a.usable && !a.suspect))) failed.Add(Own(index));
   }
   const AdjacencyIndex first =
       RouteAnyhow(header.traffic_class, failed, header.destination).first;
@@ -188,8 +204,10 @@ AdjacencyIndex Forwarder::BestUntried(const DataHeader& header, const Walk& walk
   PathCost best_cost = 0;
   for (std::size_t i = 1; i < adjacencies_.size(); ++i) {
     const AdjacencyIndex index(static_cast<std::uint8_t>(i));
-    if (!adjacencies_[i].usable || index == walk.first_in || walk.given_to.Contains(index))
+    if (!adjacencies_[i].usable || !Fits(index) || index == walk.first_in ||
+        walk.given_to.Contains(index)) {
       continue;
+    }
     const Topology::Edge* edge = routes_.topology().FindEdge(Own(index));
     const PathCost step =
         edge == nullptr ? kHopCostUs : EdgeCost(edge->metric, header.traffic_class);

@@ -40,6 +40,7 @@ enum class DropReason : std::uint8_t {
   kHopLimit,    // walked as far as its class may
   kExhausted,   // every live link was tried
   kNoNeighbor,  // this node has no live link at all
+  kTooLong,     // no live link passes a packet of this length
 };
 std::string_view ToString(DropReason r);
 
@@ -69,10 +70,14 @@ class Forwarder {
   void SetAdjacency(AdjacencyIndex index, ShortId neighbor, bool usable, bool suspect = false);
   void RemoveAdjacency(AdjacencyIndex index);
   bool IsUsable(AdjacencyIndex index) const;
+  // Packets with a payload longer than this do not pass there (a hole for large frames): they take
+  // another way. 0: no limit. Kept by SetAdjacency, forgotten by RemoveAdjacency.
+  void SetPayloadLimit(AdjacencyIndex index, std::size_t payload_bytes_max);
 
   // Decides for one packet that arrived by `in` (0: it begins here). On kSend the header's hop
   // limit and carried failures are the ones to send.
-  ForwardDecision Decide(Time now, DataHeader* header, AdjacencyIndex in);
+  ForwardDecision Decide(Time now, DataHeader* header, AdjacencyIndex in,
+                         std::size_t payload_bytes = 0);
 
   // The next hop the clean map minus own dead links gives now; 0: none. For tables and reports.
   // `avoid`: not through these nodes, if there is another way.
@@ -92,7 +97,13 @@ class Forwarder {
     bool present = false;
     bool usable = false;
     bool suspect = false;
+    std::size_t payload_max = 0;
   };
+  // For the packet being decided on.
+  bool Fits(AdjacencyIndex i) const {
+    const std::size_t max = adjacencies_[i.value].payload_max;
+    return max == 0 || deciding_bytes_ <= max;
+  }
   EdgeId Own(AdjacencyIndex i) const { return {self_, i}; }
   AdjacencyIndex FollowMap(DataHeader* header, const Walk& walk, bool* deviated, bool* no_path);
   AdjacencyIndex LastResort(const DataHeader& header, const Walk& walk);
@@ -105,6 +116,7 @@ class Forwarder {
   RouteCache routes_;
   WalkMemory memory_;
   std::vector<Adjacency> adjacencies_;  // by index
+  std::size_t deciding_bytes_ = 0;
   int unusable_ = 0;                    // how many are present and not usable
 };
 

@@ -15,14 +15,18 @@ void HoldBuffer::Add(HeldFrame frame) {
     PopSettled();
   }
   bytes_ += frame.payload.size();
+  flight_bytes_ += frame.bytes;
   ++outstanding_;
+  if (frame.kind == HeldFrame::Kind::kQuality) ++quality_;
   frames_.push_back(std::move(frame));
 }
 
 void HoldBuffer::Settle(HeldFrame* frame) {
   frame->settled = true;
   --outstanding_;
+  if (frame->kind == HeldFrame::Kind::kQuality) --quality_;
   bytes_ -= frame->payload.size();
+  flight_bytes_ -= frame->bytes;
 }
 
 void HoldBuffer::PopSettled() {
@@ -62,6 +66,9 @@ FeedbackOutcome HoldBuffer::OnFeedback(Time now, const Feedback& f, std::uint64_
     }
     if (arrived) {
       ++out.acknowledged;
+      ++out.acknowledged_by_size[static_cast<std::size_t>(LossDetector::SizeOf(frame.bytes))];
+      out.acknowledged_bytes += frame.bytes;
+      if (frame.kind == HeldFrame::Kind::kQuality) out.quality_arrived.push_back(frame.bytes);
       out.newest_acknowledged_sent = frame.sent;
       Settle(&frame);
     } else if (lost) {
@@ -88,12 +95,16 @@ std::vector<HeldFrame> HoldBuffer::TakeAll() {
     if (!frames_[i].settled) out.push_back(std::move(frames_[i]));
   }
   frames_.clear();
-  outstanding_ = 0;
-  bytes_ = 0;
+  outstanding_ = quality_ = 0;
+  bytes_ = flight_bytes_ = 0;
   return out;
 }
 
-Time HoldBuffer::oldest_sent() const { return frames_.front().sent; }
+Time HoldBuffer::oldest_sent() const {
+  std::size_t i = 0;
+  while (frames_[i].settled || frames_[i].kind == HeldFrame::Kind::kQuality) ++i;
+  return frames_[i].sent;
+}
 
 Bytes HoldBuffer::NewPayload(ByteSpan content) {
   Bytes b;

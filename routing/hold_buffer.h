@@ -6,6 +6,7 @@
 // for the newest frames are the ones worth saving after a failure.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -14,14 +15,17 @@
 #include "core/ids.h"
 #include "core/ring_queue.h"
 #include "core/time.h"
+#include "routing/loss_detector.h"
 
 namespace selvage {
 
 struct HeldFrame {
-  enum class Kind : std::uint8_t { kData, kDirect, kControl, kProbe };
+  enum class Kind : std::uint8_t { kData, kDirect, kControl, kProbe, kQuality };
   std::uint64_t counter = 0;
   Time sent{};
   Kind kind = Kind::kProbe;
+  std::uint32_t bytes = 0;  // of the whole frame
+  // kProbe asks whether the neighbour lives, kQuality only how many of its like arrive.
   // kData: header and sealed payload to send again. kDirect: the chunk. kControl: empty.
   DataHeader header;
   Bytes payload;
@@ -34,7 +38,10 @@ struct HeldFrame {
 // What one feedback told.
 struct FeedbackOutcome {
   int acknowledged = 0;         // frames newly known to have arrived
-  std::vector<HeldFrame> lost;  // frames newly known not to have arrived
+  std::array<int, LossDetector::kSizes> acknowledged_by_size{};
+  std::size_t acknowledged_bytes = 0;
+  std::vector<std::uint32_t> quality_arrived;  // bytes of each kQuality among them
+  std::vector<HeldFrame> lost;                 // frames newly known not to have arrived
   bool has_rtt = false;
   Duration rtt{0};                  // of the highest counter, the peer's holding time taken off
   Time newest_acknowledged_sent{};  // when the newest acknowledged frame was sent
@@ -60,11 +67,13 @@ class HoldBuffer {
   // Everything unacknowledged, oldest first; the buffer is empty afterwards.
   std::vector<HeldFrame> TakeAll();
 
-  // Unacknowledged frames.
-  std::size_t outstanding() const { return outstanding_; }
+  // Unacknowledged frames; kQuality does not count, for its silence convicts nobody.
+  std::size_t outstanding() const { return outstanding_ - quality_; }
   // REQUIRES outstanding() > 0.
   Time oldest_sent() const;
   std::size_t bytes() const { return bytes_; }
+  // Unacknowledged bytes on the wire, all kinds.
+  std::size_t flight_bytes() const { return flight_bytes_; }
   std::uint64_t overflowed() const { return overflowed_; }
 
   // Memory for payloads, reused.
@@ -76,7 +85,9 @@ class HoldBuffer {
   void Settle(HeldFrame* frame);
 
   RingQueue<HeldFrame> frames_;
-  std::size_t outstanding_ = 0;
+  std::size_t outstanding_ = 0;  // all kinds
+  std::size_t quality_ = 0;
+  std::size_t flight_bytes_ = 0;
   std::size_t bytes_ = 0;
   std::uint64_t overflowed_ = 0;
   std::vector<Bytes> spare_;

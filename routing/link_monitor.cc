@@ -9,6 +9,8 @@ constexpr Duration kReplyGap = 5ms;
 // Samples in which a peak of the RTT fades to 37 %. On a shared channel waiting comes in bursts
 // that mean and variance do not foresee, and a false suspicion adds to the load that caused it.
 constexpr int kPeakFade = 64;
+// A round trip longer than the shortest one by this, or by as much again, waited in a queue.
+constexpr Duration kQueued = 5ms;
 }  // namespace
 
 LinkMonitor::LinkMonitor(Time now, bool slow, bool shared)
@@ -18,6 +20,9 @@ LinkMonitor::LinkMonitor(Time now, bool slow, bool shared)
       detector_(now, slow     ? DetectorOptions::Slow()
                      : shared ? DetectorOptions::Shared()
                               : DetectorOptions()),
+      quality_(slow     ? LossOptions::Slow()
+               : shared ? LossOptions::Shared()
+                        : LossOptions()),
       last_sent_(now),
       last_data_(now - kActiveFor) {}
 
@@ -53,18 +58,40 @@ FeedbackOutcome LinkMonitor::OnFeedback(Time now, const Feedback& f, std::uint64
       rttvar_ += (error - rttvar_) / 4;
       srtt_ += (out.rtt - srtt_) / 8;
     }
+    queue_.OnRtt(now, out.rtt);
     rtt_peak_ = std::max(out.rtt, rtt_peak_ - rtt_peak_ / kPeakFade);
     detector_.SetRtt(shared_ ? std::max(srtt_, rtt_peak_) : srtt_, rttvar_);
   }
-  if (detector_.usable()) {  // a dead link's losses say nothing about its quality
-    for (int i = 0; i < out.acknowledged; ++i) loss_ppm_ -= loss_ppm_ / kLossWeight;
-    for (std::size_t i = 0; i < out.lost.size(); ++i) {
-      loss_ppm_ += (1'000'000 - loss_ppm_) / kLossWeight;
-    }
-  }
+  if (detector_.usable()) Judge(now, out);  // a dead link's losses say nothing about its quality
   UpdateOutstanding();
   if (out.acknowledged > 0) detector_.OnAcknowledged(now, out.newest_acknowledged_sent);
   return out;
+}
+
+bool LinkMonitor::congested() const {
+  return queue_.any() && queue_.latest() > std::max(kQueued, queue_.base());
+}
+
+void LinkMonitor::Judge(Time now, const FeedbackOutcome& out) {
+  for (int i = 0; i < out.acknowledged; ++i) loss_ppm_ -= loss_ppm_ / kLossWeight;
+  // Which of those that arrived were sent before and which after the lost ones does not matter
+  // much: half of them count before.
+  for (int size = 0; size < LossDetector::kSizes; ++size) {
+    quality_.OnArrived(now, size, out.acknowledged_by_size[static_cast<std::size_t>(size)] / 2);
+  }
+  if (!congested()) {
+    for (const HeldFrame& f : out.lost) {
+      loss_ppm_ += (1'000'000 - loss_ppm_) / kLossWeight;
+      quality_.OnLost(now, f.bytes);
+      if (f.kind == HeldFrame::Kind::kQuality) quality_.OnProbe(now, f.bytes, false);
+    }
+  }
+  for (int size = 0; size < LossDetector::kSizes; ++size) {
+    const int count = out.acknowledged_by_size[static_cast<std::size_t>(size)];
+    quality_.OnArrived(now, size, count - count / 2);
+  }
+  for (std::uint32_t bytes : out.quality_arrived) quality_.OnProbe(now, bytes, true);
+  detector_.SetLoss(quality_.loss_permille());
 }
 
 void LinkMonitor::UpdateOutstanding() {
@@ -77,6 +104,7 @@ void LinkMonitor::OnSent(Time now, std::optional<HeldFrame> held) {
   if (!held) return;
   if (held->kind == HeldFrame::Kind::kData || held->kind == HeldFrame::Kind::kDirect) {
     last_data_ = now;
+    quality_.OnTraffic(now, held->bytes);
   }
   held_.Add(std::move(*held));
   UpdateOutstanding();
@@ -118,7 +146,10 @@ LinkMonitor::Wanted LinkMonitor::TakeWanted(Time now) {
   w.hello = w.probe || (reply_owed_ && now >= reply_not_before_);
   // Half a promise early: the frame has to travel, and timers are late more often than early.
   const Duration keep = promised_ == Duration(0) ? Duration(0) : promised_ * 3 / 4;
-  if (detector_.usable() && now - last_sent_ >= keep) w.hello = true;
+  if (detector_.usable()) {
+    if (now - last_sent_ >= keep) w.hello = true;
+    w.quality = quality_.TakeProbe(now, &w.quality_bytes);
+  }
   w.frame = w.hello || (received_.pending() && received_.due(now));
   return w;
 }
@@ -128,7 +159,9 @@ void LinkMonitor::OnTimeout(Time now) { detector_.OnTimeout(now); }
 Time LinkMonitor::NextDeadline() const {
   Time at = std::min(detector_.NextDeadline(), received_.deadline());
   if (reply_owed_) at = std::min(at, reply_not_before_);
-  if (detector_.usable()) at = std::min(at, last_sent_ + promised_ * 3 / 4);
+  if (detector_.usable()) {
+    at = std::min({at, last_sent_ + promised_ * 3 / 4, quality_.NextDeadline()});
+  }
   return at;
 }
 

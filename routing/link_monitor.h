@@ -1,7 +1,7 @@
 // Watches one neighbour over one link from the frames that flow anyway.
 //
-// Composes what has arrived (receive tracker), what is unacknowledged (hold buffer) and the verdict
-// (failure detector), estimates RTT, jitter and loss, and says when a frame must leave although
+// Composes what has arrived (receive tracker), what is unacknowledged (hold buffer), the verdict on
+// life (failure detector) and on quality (loss detector), estimates RTT, jitter and loss, and says when a frame must leave although
 // nobody has anything to send: feedback that is due, a probe, a hello that was promised. While data
 // flows a hello is promised every kHelloActive and costs nothing, for frames are hellos; an idle
 // link falls back to kHelloIdle within about two seconds.
@@ -15,6 +15,8 @@
 #include "core/time.h"
 #include "routing/failure_detector.h"
 #include "routing/hold_buffer.h"
+#include "routing/loss_detector.h"
+#include "routing/queue_estimator.h"
 #include "routing/receive_tracker.h"
 
 namespace selvage {
@@ -46,6 +48,8 @@ class LinkMonitor {
     bool frame = false;  // a frame must leave now
     bool hello = false;  // ... with a hello
     bool probe = false;  // ... that wants a reply
+    bool quality = false;           // a frame of padding must leave now, besides
+    std::size_t quality_bytes = 0;  // ... this long; 0: as short as it gets
   };
   // What must leave now without being asked. Each want is reported once.
   Wanted TakeWanted(Time now);
@@ -58,6 +62,11 @@ class LinkMonitor {
 
   FailureDetector& detector() { return detector_; }
   const FailureDetector& detector() const { return detector_; }
+  LossDetector& quality() { return quality_; }
+  const LossDetector& quality() const { return quality_; }
+  const QueueEstimator& queue() const { return queue_; }
+  // Frames wait on this link: what is lost meanwhile is lost to congestion.
+  bool congested() const;
   HoldBuffer& held() { return held_; }
   ReceiveTracker& received() { return received_; }
 
@@ -72,12 +81,15 @@ class LinkMonitor {
  private:
   Duration Interval(Time now) const;
   void UpdateOutstanding();
+  void Judge(Time now, const FeedbackOutcome& outcome);
 
   bool slow_;
   bool shared_;
   ReceiveTracker received_;
   HoldBuffer held_;
   FailureDetector detector_;
+  LossDetector quality_;
+  QueueEstimator queue_;
   Time last_sent_;
   Time last_data_;
   Duration promised_{0};     // what the last hello of ours said

@@ -31,6 +31,7 @@ struct Adjacency {
   bool confirmed = false;            // ... and whether that is certain
   Time deadline = kNever;            // cached from the monitor
   bool slow = false;
+  std::size_t size_limit = 0;  // of frames, as last acted upon; 0: what the link says
   bool listed = false;  // in the last advertisement
   // As last advertised; changes by little are not worth a flood.
   EdgeMetric advertised;

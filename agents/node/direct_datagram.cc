@@ -58,6 +58,7 @@ void NodeCore::Impl::SendDirect(Time now, Adjacency* a, ByteSpan chunk, std::uin
   frame.resize(cipher.Seal(w.written(), frame, &held.counter));
   held.sent = now;
   held.kind = HeldFrame::Kind::kDirect;
+  held.bytes = static_cast<std::uint32_t>(frame.size());
   held.payload = a->monitor.held().NewPayload(chunk);
   held.attempts = attempts;
   a->monitor.OnSent(now, std::move(held));

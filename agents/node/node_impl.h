@@ -112,6 +112,8 @@ struct NodeCore::Impl {
   std::uint16_t NewSessionId();
   // Compares the detector's verdict with what was acted upon and acts.
   void FollowVerdict(Time now, Adjacency* a);
+  // Acts on what the loss detector found since the last call.
+  void FollowQuality(Time now, Adjacency* a);
   void ExcuseOthers(Time now, const Adjacency& suspect);
   void Refresh(Adjacency* a) { a->deadline = a->monitor.NextDeadline(); }
   bool Usable(const Adjacency& a) const;
@@ -125,6 +127,7 @@ struct NodeCore::Impl {
   void OnSealed(Time now, LinkId link, const PeerAddress& from, MutableByteSpan frame);
   void OnContent(Time now, Adjacency* a, std::uint64_t counter, ByteSpan content, bool current);
   void OnLost(Time now, Adjacency* a, std::vector<HeldFrame> lost);
+  bool ShouldRepeat(const Adjacency& a, const HeldFrame& lost);
   void OnData(Time now, Adjacency* a, ByteSpan body);
   // Decides and sends one packet. `in`: 0 when it begins here.
   void Forward(Time now, DataHeader header, ByteSpan payload, AdjacencyIndex in);
@@ -134,6 +137,8 @@ struct NodeCore::Impl {
   void SendControl(Time now, Adjacency* a, ByteSpan chunks, std::vector<ShortId> origins,
                    bool eliciting);
   void SendWanted(Time now, Adjacency* a);
+  // A frame of padding of `bytes` in all: how many of its like arrive?
+  void SendQualityProbe(Time now, Adjacency* a, std::size_t bytes);
   // ---- direct_datagram.cc
   // True when the message left as a datagram to the neighbour itself.
   bool SubmitDirect(Time now, const OutgoingMessage& m);

@@ -214,7 +214,11 @@ void NodeCore::Impl::OnEstablished(Time now, Established e) {
 
 void NodeCore::Impl::MapUp(Adjacency* a) {
   const LinkInfo& info = links_[a->link].info;
-  map_.OnNeighborUp(a->index, info.mtu_bytes - a->cipher->overhead_bytes(), info.shared);
+  std::size_t frame_max = info.mtu_bytes;
+  if (const std::size_t limit = a->monitor.quality().size_limit(); limit > 0) {
+    frame_max = std::clamp<std::size_t>(limit, a->cipher->overhead_bytes(), frame_max);
+  }
+  map_.OnNeighborUp(a->index, frame_max - a->cipher->overhead_bytes(), info.shared);
 }
 
 void NodeCore::Impl::Remove(Time now, AdjacencyIndex index, const std::string& why) {
@@ -297,6 +301,31 @@ void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
   if (confirmed || verdict == LinkState::kUp) advertise_ = true;
 }
 
+void NodeCore::Impl::FollowQuality(Time now, Adjacency* a) {
+  LossDetector& quality = a->monitor.quality();
+  if (!quality.TakeChanged()) return;
+  Refresh(a);
+  const std::size_t limit = quality.size_limit();
+  const std::size_t around = a->cipher->overhead_bytes() + kDataHeaderBytesMax;
+  // A hole so low that no packet passes is told by the loss level alone.
+  forwarder_.SetPayloadLimit(a->index, limit == 0 ? 0 : limit > around ? limit - around : 1);
+  if (a->size_limit != limit) {
+    a->size_limit = limit;
+    if (Usable(*a)) MapUp(a);
+  }
+  const std::string& link = links_[a->link].info.name;
+  const std::string now_is = quality.degraded() ? "degraded" : "good again";
+  Tell(now, quality.degraded() ? "neighbor-degraded" : "neighbor-recovered",
+       a->certificate.name + " on " + link + " is " + now_is + ": " + quality.evidence(),
+       {{"neighbor", a->certificate.name},
+        {"link", link},
+        {"evidence", quality.evidence()},
+        {"loss_permille", std::to_string(quality.loss_permille())},
+        {"frame_bytes_max", std::to_string(limit)}});
+  // Others hear of it now: until they do, their packets come here and are sent back.
+  advertise_ = metric_due_ = true;
+}
+
 // What an edge costs others, in steps coarse enough to stay put while nothing is wrong.
 EdgeMetric NodeCore::Impl::Measure(const Adjacency& a) const {
   const LinkInfo& info = links_.at(a.link).info;
@@ -305,11 +334,18 @@ EdgeMetric NodeCore::Impl::Measure(const Adjacency& a) const {
   m.rate_kbps =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(info.rate_bps / 1000, 0xffffffffu));
   if (!info.shared) m.latency_us = LatencyStep(a);
+  // What the loss detector found counts at once; on a shared channel, where collisions come and go,
+  // so does what adds up below its threshold.
+  const std::uint32_t found = a.monitor.quality().loss_permille();
+  if (!info.shared && !info.slow) {
+    m.loss_permille = found;
+    return m;
+  }
   const auto loss = static_cast<std::uint32_t>(a.monitor.loss_ppm() / 1000);
   const std::uint32_t known = a.advertised.loss_permille;
   const std::uint32_t change = loss > known ? loss - known : known - loss;
   const std::uint32_t step = info.shared ? kLossStepSharedPermille : kLossStepPermille;
-  m.loss_permille = change >= step ? loss : known;
+  m.loss_permille = std::max(found, change >= step ? loss : known);
   return m;
 }
 

@@ -61,7 +61,8 @@ std::vector<NeighborInfo> NodeCore::Neighbors(Time now) const {
     n.index = a->index;
     n.rtt_ms = ToMillis(a->monitor.srtt());
     n.jitter_ms = ToMillis(a->monitor.rttvar());
-    n.loss = static_cast<double>(a->monitor.loss_ppm()) / 1e6;
+    n.loss = std::max(static_cast<double>(a->monitor.loss_ppm()) / 1e6,
+                      a->monitor.quality().loss_permille() / 1e3);
     double weight = 1;
     switch (a->state) {
       case LinkState::kUp:

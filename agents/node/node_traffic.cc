@@ -8,6 +8,10 @@ namespace {
 
 // Given to the same link at most this often; then the alternate has its turn.
 constexpr std::uint8_t kAttemptsPerLink = 2;
+// ... where there is no alternate. At 60 % loss one frame in 60 needs more.
+constexpr std::uint8_t kAttemptsOnlyLink = 8;
+// A link that loses this much is not tried twice when there is another way.
+constexpr std::uint32_t kHopelessPermille = 500;
 
 }  // namespace
 
@@ -73,6 +77,7 @@ void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, By
         FeedbackOutcome outcome =
             a->monitor.OnFeedback(now, chunk.feedback, a->cipher->next_counter());
         FollowVerdict(now, a);
+        FollowQuality(now, a);
         if (!outcome.lost.empty()) OnLost(now, a, std::move(outcome.lost));
         break;
       }
@@ -144,7 +149,7 @@ void NodeCore::Impl::Forward(Time now, DataHeader header, ByteSpan payload, Adja
     CountDrop(&counters_.dropped_lab);
     return;
   }
-  const ForwardDecision d = forwarder_.Decide(now, &header, in);
+  const ForwardDecision d = forwarder_.Decide(now, &header, in, payload.size());
   switch (d.what) {
     case ForwardDecision::What::kSend:
       break;
@@ -156,6 +161,7 @@ void NodeCore::Impl::Forward(Time now, DataHeader header, ByteSpan payload, Adja
     case ForwardDecision::What::kDrop:
       CountDrop(d.reason == DropReason::kHopLimit     ? &counters_.dropped_hop_limit
                 : d.reason == DropReason::kNoNeighbor ? &counters_.dropped_no_neighbor
+                : d.reason == DropReason::kTooLong    ? &counters_.dropped_mtu
                                                       : &counters_.dropped_exhausted);
       return;
   }
@@ -180,6 +186,8 @@ void NodeCore::Impl::NoteRoute(Time now, const DataHeader& header, AdjacencyInde
                           : from->state != LinkState::kUp
                               ? from_name + " is " + std::string(ToString(from->state)) + ": " +
                                     from->monitor.detector().evidence()
+                          : from->monitor.quality().degraded()
+                              ? from_name + " is degraded: " + from->monitor.quality().evidence()
                               : "the map offers a better path";
   Tell(now, "reroute",
        "traffic to " + NameOf(change->destination) + " moved from " + from_name + " (" + from_link +
@@ -279,6 +287,7 @@ void NodeCore::Impl::Transmit(Time now, Adjacency* a, const DataHeader& header, 
   held.counter = counter;
   held.sent = now;
   held.kind = HeldFrame::Kind::kData;
+  held.bytes = static_cast<std::uint32_t>(frame.size());
   held.header = header;
   held.payload = a->monitor.held().NewPayload(payload);
   held.came_in = in;
@@ -308,6 +317,7 @@ void NodeCore::Impl::SendControl(Time now, Adjacency* a, ByteSpan chunks,
     held->counter = counter;
     held->sent = now;
     held->kind = HeldFrame::Kind::kControl;
+    held->bytes = static_cast<std::uint32_t>(frame.size());
     held->origins = std::move(origins);
   }
   a->monitor.OnSent(now, std::move(held));
@@ -317,6 +327,7 @@ void NodeCore::Impl::SendControl(Time now, Adjacency* a, ByteSpan chunks,
 
 void NodeCore::Impl::SendWanted(Time now, Adjacency* a) {
   const LinkMonitor::Wanted wanted = a->monitor.TakeWanted(now);
+  if (wanted.quality) SendQualityProbe(now, a, wanted.quality_bytes);
   if (!wanted.frame) {
     Refresh(a);
     return;
@@ -339,10 +350,49 @@ void NodeCore::Impl::SendWanted(Time now, Adjacency* a) {
     held->counter = counter;
     held->sent = now;
     held->kind = HeldFrame::Kind::kProbe;
+    held->bytes = static_cast<std::uint32_t>(frame.size());
   }
   a->monitor.OnSent(now, std::move(held));
   Refresh(a);
   EmitFrame(a, std::move(frame), false);
+}
+
+void NodeCore::Impl::SendQualityProbe(Time now, Adjacency* a, std::size_t bytes) {
+  SessionCipher& cipher = *a->cipher;
+  constexpr std::size_t kChunkBytes = 3;  // type and length of the padding
+  constexpr std::size_t kFeedbackMax = 16;
+  const std::size_t mtu = links_[a->link].info.mtu_bytes;
+  const std::size_t least = cipher.overhead_bytes() + kChunkBytes + kFeedbackMax;
+  bytes = std::min(std::max(bytes, least), mtu);
+  if (bytes < least) return;  // a link this narrow carries no probe
+  const std::size_t room = bytes - cipher.overhead_bytes();
+  Bytes frame = TakeBuffer(bytes + kTagBytes);
+  ByteWriter w(MutableByteSpan(frame.data() + cipher.header_bytes(), room));
+  if (a->monitor.received().pending()) {
+    if (auto f = a->monitor.TakeFeedback(now)) WriteFeedback(*f, &w);
+  }
+  WriteBlob(ChunkType::kPadding, Bytes(room - w.size() - kChunkBytes), &w);
+  HeldFrame held;
+  frame.resize(cipher.Seal(w.written(), frame, &held.counter));
+  held.sent = now;
+  held.kind = HeldFrame::Kind::kQuality;
+  held.bytes = static_cast<std::uint32_t>(frame.size());
+  a->monitor.OnSent(now, std::move(held));
+  Refresh(a);
+  EmitFrame(a, std::move(frame), false);
+}
+
+// Over the same link again, or another way? Where the link loses most of what it is given, at once
+// another way, if there is one; where there is none, the same link until it gets through.
+bool NodeCore::Impl::ShouldRepeat(const Adjacency& a, const HeldFrame& f) {
+  if (!Usable(a)) return false;
+  const LossDetector& quality = a.monitor.quality();
+  const bool too_long = quality.size_limit() > 0 && f.bytes > quality.size_limit();
+  const bool hopeless = too_long || quality.loss_permille() >= kHopelessPermille;
+  if (f.attempts < (hopeless ? 1 : kAttemptsPerLink)) return true;
+  if (too_long || f.attempts >= kAttemptsOnlyLink) return false;
+  return forwarder_.AlternateRoute(f.header.traffic_class, f.header.destination, a.index)
+             .first.value == 0;
 }
 
 void NodeCore::Impl::OnLost(Time now, Adjacency* a, std::vector<HeldFrame> lost) {
@@ -357,7 +407,7 @@ void NodeCore::Impl::OnLost(Time now, Adjacency* a, std::vector<HeldFrame> lost)
       }
       a->monitor.held().Recycle(std::move(f.payload));
     } else if (f.kind == HeldFrame::Kind::kData) {
-      if (f.attempts < kAttemptsPerLink && Usable(*a)) {
+      if (ShouldRepeat(*a, f)) {
         ++counters_.resent_same_link;
         Transmit(now, a, f.header, f.payload, f.came_in, static_cast<std::uint8_t>(f.attempts + 1));
         a->monitor.held().Recycle(std::move(f.payload));

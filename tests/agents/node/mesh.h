@@ -141,6 +141,9 @@ class Mesh {
     network_.SetChannel(ends_[{a, b}].first, ends_[{a, b}].second, model);
     network_.SetChannel(ends_[{b, a}].first, ends_[{b, a}].second, model);
   }
+  void SetOneWay(const std::string& from, const std::string& to, const ChannelModel& model) {
+    network_.SetChannel(ends_[{from, to}].first, ends_[{from, to}].second, model);
+  }
   void Run(Duration d) {
     const Time end = now_ + d;
     for (;;) {
