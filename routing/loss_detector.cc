@@ -108,7 +108,7 @@ void LossDetector::Alarm(Time now, int size, const Sum& sum) {
   }
   worst_size_ = size;
   const auto measured = static_cast<std::uint32_t>(1000 * sum.lost / std::max(1, sum.frames));
-  if (fresh || measured > level_ || size_limit_ > 0) {
+  if (fresh || measured > level_ + level_ / 2 || size_limit_ > 0) {
     evidence_ = Share(sum.lost, sum.frames);
     SetLevel(std::max(measured, level_));
   }
