@@ -125,7 +125,8 @@ struct Chunk {
   ChunkType type;
   Feedback feedback;  // kFeedback
   Hello hello;        // kHello
-  ByteSpan body;      // kLinkState, kCertificate, kSummary, kRequest, kPadding; kData and kDirect: the rest
+  // kLinkState, kCertificate, kSummary, kRequest, kPadding; kData and kDirect: the rest.
+  ByteSpan body;
 };
 
 class ChunkReader {

@@ -14,8 +14,8 @@
 // Returning is slow on purpose: the opposite sum (healthy against the level told) must reach
 // kReturnNats, over at least hold(), which doubles with each relapse. On a link whose loss stays,
 // one attempt in e^8 = 3,000 returns by mistake; so a fault costs two changes of route, leaving and
-// returning, and one more each time that it changes by half (Relevel). An idle link is asked with probes:
-// slowly at first, and quickly once kCleanProbes of those passed; loss ends the quick ones.
+// returning, and one more each time that it changes by half (Relevel). An idle link is asked with
+// probes: slowly at first, and quickly once kCleanProbes of those passed; loss ends the quick ones.
 //
 // A hole for large frames is searched for the size that still passes (bisection, at most
 // kSearchProbesMax probes): longer frames go elsewhere then (size_limit()).
@@ -67,8 +67,8 @@ class LossDetector {
   static constexpr int kSearchProbesMax = 64;
   static constexpr std::size_t kSearchStepBytes = 32;  // how exact a working size is
   static constexpr std::uint32_t kLossPermilleMin = 30;  // an alarm tells at least this
-  // A hole that was measured: the rest of the link is fine, but whoever can avoid it at no more than
-  // one hop's cost should (1 / 0.75^2 = 1.8 hops, path_cost.h).
+  // A hole that was measured: the rest of the link is fine, but whoever can avoid it at no more
+  // than one hop's cost should (1 / 0.75^2 = 1.8 hops, path_cost.h).
   static constexpr std::uint32_t kHolePermille = 250;
 
   explicit LossDetector(const LossOptions& options = {});
