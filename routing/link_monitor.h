@@ -3,8 +3,8 @@
 // Composes what has arrived (receive tracker), what is unacknowledged (hold buffer), the verdict on
 // life (failure detector) and on quality (loss detector), estimates RTT, jitter and loss, and says
 // when a frame must leave although nobody has anything to send: feedback that is due, a probe, a
-// hello that was promised. While data flows a hello is promised every kHelloActive and costs nothing, for frames are hellos; an idle
-// link falls back to kHelloIdle within about two seconds.
+// hello that was promised. While data flows a hello is promised every kHelloActive and costs
+// nothing, for frames are hellos; an idle link falls back to kHelloIdle within about two seconds.
 #pragma once
 
 #include <cstdint>

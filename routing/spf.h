@@ -2,7 +2,8 @@
 //
 // A failed edge is out in both directions: what broke one way is not trusted the other way either
 // until the map says so. Ties go to fewer hops, then to the lower short id, so equal maps give
-// equal trees. A node to avoid may be an end of a path, not a step on it. Cost: O(E log V); see `selvage-bench spf`.
+// equal trees. A node to avoid may be an end of a path, not a step on it. Cost: O(E log V); see
+// `selvage-bench spf`.
 #pragma once
 
 #include <cstdint>
