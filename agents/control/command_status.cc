@@ -41,6 +41,7 @@ Answer Status(AgentView& agent, const Json& request) {
               {"neighbors", std::move(neighbors)},
               {"nodes_known", agent.nodes_known()},
               {"outbox_messages", agent.outbox_messages()},
+              {"store_failure", agent.store_failure()},
               {"counters", agent.Counters()},
               {"api", facts.api_endpoint},
               {"healing", facts.healing},

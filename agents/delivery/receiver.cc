@@ -87,6 +87,7 @@ std::optional<ReceivedMessage> Receiver::OnPacket(Time now, const DataHeader& he
   if (duplicate) {  // its receipt got lost: it is owed again
     ++counters_.duplicates;
     message.duplicate = true;
+    if (unsaved_.count(flow) != 0) Save(flow, &message);
     return message;
   }
   if (!durable) WindowOf(flow)->window.Accept(header.id.sequence);
@@ -131,6 +132,7 @@ std::optional<ReceivedMessage> Receiver::Complete(ReceivedMessage message, const
     // origin: the one least likely to still have anything in flight.
     const auto [origin, epoch, old_flow] = received_.begin()->first;
     message.writes.push_back({StoreKey(origin, epoch, old_flow), std::nullopt});
+    unsaved_.erase(received_.begin()->first);
     received_.erase(received_.begin());
   }
   IntervalSet& set = received_[flow];
@@ -139,9 +141,19 @@ std::optional<ReceivedMessage> Receiver::Complete(ReceivedMessage message, const
     ++counters_.refused_full;
     return std::nullopt;
   }
-  message.writes.push_back(
-      {StoreKey(std::get<0>(flow), std::get<1>(flow), std::get<2>(flow)), set.Encode()});
+  Save(flow, &message);
   return message;
+}
+
+void Receiver::Save(const FlowKey& flow, ReceivedMessage* message) {
+  const auto [origin, epoch, number] = flow;
+  message->writes.push_back({StoreKey(origin, epoch, number), received_.at(flow).Encode()});
+  unsaved_.erase(flow);
+}
+
+void Receiver::OnWriteRefused(const ReceivedMessage& message) {
+  const FlowKey flow(message.origin.value, message.epoch.value, message.first.flow);
+  if (received_.count(flow) != 0) unsaved_.insert(flow);
 }
 
 // Makes room: those whose time is up, and for a new one the oldest while there are too many.

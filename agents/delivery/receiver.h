@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <vector>
 
@@ -51,6 +52,10 @@ class Receiver {
   std::optional<ReceivedMessage> OnPacket(Time now, const DataHeader& header, Epoch epoch,
                                           ByteSpan sealed);
 
+  // The writes of this message never reached the disk: the next packet of its flow brings them
+  // again, and a duplicate of it is not receipted before they are durable.
+  void OnWriteRefused(const ReceivedMessage& message);
+
   struct Counters {
     std::uint64_t forged = 0;
     std::uint64_t duplicates = 0;
@@ -78,6 +83,7 @@ class Receiver {
                                 Bytes plain);
   std::optional<ReceivedMessage> Complete(ReceivedMessage message, const DataHeader& header,
                                           const FlowKey& flow, Bytes plain);
+  void Save(const FlowKey& flow, ReceivedMessage* message);
   void DropPartials(Time now, bool room_for_one);
   std::map<PartialKey, Partial>::iterator OldestPartial();
   Window* WindowOf(const FlowKey& flow);
@@ -85,6 +91,7 @@ class Receiver {
   EndToEndCipher* cipher_;
   std::map<FlowKey, Window> windows_;
   std::map<FlowKey, IntervalSet> received_;
+  std::set<FlowKey> unsaved_;  // of received_: newer than what will be on the disk
   std::map<PartialKey, Partial> partials_;
   std::size_t partial_bytes_ = 0;
   std::uint64_t uses_ = 0;

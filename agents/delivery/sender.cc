@@ -129,11 +129,19 @@ std::uint64_t Sender::Keep(Time now, OutgoingMessage message, StoreWrite* write)
   return number;
 }
 
-void Sender::OnDurable(Time now, std::uint64_t number) {
+bool Sender::OnDurable(Time now, std::uint64_t number) {
   auto it = outbox_.find(number);
-  if (it == outbox_.end()) return;
+  if (it == outbox_.end()) return false;
   it->second.durable = true;
   it->second.next_attempt = now;
+  return true;
+}
+
+std::optional<StoreWrite> Sender::Withdraw(std::uint64_t number) {
+  auto it = outbox_.find(number);
+  if (it == outbox_.end() || it->second.durable) return std::nullopt;
+  Remove(it);
+  return StoreWrite{StoreKey(number), std::nullopt};
 }
 
 void Sender::Remove(std::map<std::uint64_t, Kept>::iterator it) {

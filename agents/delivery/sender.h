@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,7 +54,11 @@ class Sender {
   // Critical and reliable: the message's number (> 0) and the write that makes it durable; 0 when
   // the outbox is full. Call OnDurable once the write is.
   std::uint64_t Keep(Time now, OutgoingMessage message, StoreWrite* write);
-  void OnDurable(Time now, std::uint64_t number);
+  // False when no such message waits any more.
+  bool OnDurable(Time now, std::uint64_t number);
+  // Takes back a message that is not durable yet: the write that removes it. nullopt when it is
+  // durable or gone.
+  std::optional<StoreWrite> Withdraw(std::uint64_t number);
 
   struct Settled {
     std::uint64_t number = 0;  // 0: unknown receipt

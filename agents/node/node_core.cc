@@ -177,6 +177,10 @@ std::uint64_t NodeCore::Impl::Submit(Time now, Message message, std::string* rea
     return last_message_;
   }
   if (WantsReceipt(message.traffic_class)) {
+    if (!store_failure_.empty()) {
+      *reason = "cannot be stored: " + store_failure_;
+      return 0;
+    }
     StoreWrite write;
     const std::uint64_t number = sender_.Keep(now, std::move(out), &write);
     if (number == 0) {
@@ -218,8 +222,8 @@ void NodeCore::Impl::Persisted(Time now, std::uint64_t token) {
     SendPackets(now, sender_.SealNow(receipt));
     return;
   }
+  if (!sender_.OnDurable(now, w.message)) return;  // withdrawn, or its time was up
   Emit(MessageReport{w.message, MessageReport::What::kAccepted, ""});
-  sender_.OnDurable(now, w.message);
   sender_.OnTimeout(now);
 }
 
@@ -271,6 +275,21 @@ void NodeCore::OnFrame(Time now, LinkId link, const PeerAddress& from, MutableBy
 
 void NodeCore::OnPersisted(Time now, std::uint64_t token) {
   impl_->Persisted(now, token);
+  impl_->Settle(now);
+}
+
+void NodeCore::OnPersistRefused(Time now, std::uint64_t token) {
+  impl_->PersistRefused(token);
+  impl_->Settle(now);
+}
+
+void NodeCore::OnStoreFailed(Time now, const std::string& reason) {
+  impl_->StoreFailed(reason);
+  impl_->Settle(now);
+}
+
+void NodeCore::OnStoreWorks(Time now) {
+  impl_->store_failure_.clear();
   impl_->Settle(now);
 }
 

@@ -145,6 +145,14 @@ class NodeCore {
   // `frame` is decrypted in place.
   void OnFrame(Time now, LinkId link, const PeerAddress& from, MutableByteSpan frame);
   void OnPersisted(Time now, std::uint64_t token);
+  // This batch will never be durable: there was no room to queue it.
+  void OnPersistRefused(Time now, std::uint64_t token);
+  // The disk began to refuse writes; `reason` is for people. What an application submitted and is
+  // not durable yet is withdrawn and reported as failed, and Submit refuses what needs the disk
+  // until OnStoreWorks. Everything else goes on: routing, best effort, what is durable already.
+  // Writes already handed out stay with the driver, which tries them again.
+  void OnStoreFailed(Time now, const std::string& reason);
+  void OnStoreWorks(Time now);
   void OnWallClock(Time now, WallSeconds wall);
   void OnTimeout(Time now);
   // kNever when nothing is pending. Calling OnTimeout early is harmless.
@@ -180,6 +188,8 @@ class NodeCore {
   std::string NameOf(const NodeId& id) const;  // hex when unknown
   std::size_t nodes_known() const;
   std::size_t outbox_messages() const;
+  // Why the disk refuses writes; empty while it works.
+  const std::string& store_failure() const;
   std::vector<Event> Events(std::uint64_t after, std::size_t count_max) const;
   // Names end in _total.
   std::map<std::string, std::uint64_t> Counters() const;

@@ -4,6 +4,7 @@
 //   node_neighbors.cc  discovery, handshakes, sessions, adjacency states
 //   node_traffic.cc    frames in both directions, forwarding, resending, delivery
 //   direct_datagram.cc small datagrams to a neighbour over a slow link
+//   node_store.cc      the disk refuses and works again
 //   node_questions.cc  what people and programs ask
 #pragma once
 
@@ -98,6 +99,12 @@ struct NodeCore::Impl {
   std::uint64_t Submit(Time now, Message message, std::string* reason);
   void Persisted(Time now, std::uint64_t token);
   void SaveMap(Time now);
+
+  // ---- node_store.cc
+  void PersistRefused(std::uint64_t token);
+  void StoreFailed(const std::string& reason);
+  // Takes back a message that is not durable yet: it is deleted and its sender told.
+  void Withdraw(std::uint64_t message, const std::string& reason);
 
   // ---- node_neighbors.cc
   void LinkUp(Time now, LinkId link, const LinkInfo& info);
@@ -199,6 +206,7 @@ struct NodeCore::Impl {
   };
   std::map<std::uint64_t, WaitingPersist> waiting_;
   std::uint64_t last_token_ = 0;
+  std::string store_failure_;     // empty: the disk works
   std::uint64_t last_message_ = 0;  // best effort messages
 
   double lab_drop_share_ = 0;

@@ -189,6 +189,7 @@ std::string NodeCore::NameOf(const NodeId& id) const {
 
 std::size_t NodeCore::nodes_known() const { return impl_->map_.database().records().size(); }
 std::size_t NodeCore::outbox_messages() const { return impl_->sender_.size(); }
+const std::string& NodeCore::store_failure() const { return impl_->store_failure_; }
 
 std::vector<Event> NodeCore::Events(std::uint64_t after, std::size_t count_max) const {
   std::vector<Event> out;

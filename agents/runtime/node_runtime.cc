@@ -320,11 +320,14 @@ void NodeRuntime::Impl::OnCommitted() {
   for (const std::uint64_t token : news.durable) core->OnPersisted(reactor->now(), token);
   if (news.changed) {
     if (news.changed->ok()) {
+      core->OnStoreWorks(reactor->now());
       Tell("store-recovered", "the store takes writes again: what was waiting is on disk");
     } else {
       Tell("store-failed",
            std::string(news.changed->message()) +
-               "; nothing is acknowledged until it works, trying again each second");
+               "; critical and reliable messages are refused until it works, routing goes on; "
+               "trying again each second");
+      core->OnStoreFailed(reactor->now(), std::string(news.changed->message()));
     }
   }
   Drain();
@@ -383,6 +386,7 @@ void NodeRuntime::Impl::Perform(Deliver& e) {
 
 void NodeRuntime::Impl::Perform(Persist& e) {
   if (commits->Add(e.token, std::move(e.writes))) return;
+  if (e.token != 0) core->OnPersistRefused(reactor->now(), e.token);
   if (persists_refused++ == 0) {
     Tell("store-overflow",
          "more waits for the disk than memory allows: what needs it is refused until it works");

@@ -58,6 +58,7 @@ class FakeAgent : public AgentView {
   }
   std::size_t nodes_known() const override { return names.size(); }
   std::size_t outbox_messages() const override { return 0; }
+  std::string store_failure() const override { return broken_store; }
   std::vector<Event> Events(std::uint64_t after, std::size_t count_max) const override {
     std::vector<Event> out;
     for (const Event& event : events) {
@@ -127,6 +128,7 @@ class FakeAgent : public AgentView {
   std::vector<Event> events;
   std::map<std::string, std::uint64_t> counters;
   std::string refusal;  // what Submit says
+  std::string broken_store;
   std::vector<Message> submitted;
   std::map<std::uint16_t, DeliverHandler> handlers;
   ReportListener report_listener;

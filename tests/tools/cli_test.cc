@@ -191,6 +191,13 @@ BOOST_AUTO_TEST_CASE(doctor_judges_directory_certificate_and_version) {
   BOOST_TEST((certificate(now + 30 * 86400) == Level::kOk));
   Json answer{{"status", {{"version", "0.0.9"}}}};
   BOOST_TEST((cli::CheckVersion(answer, "0.1.0").level == Level::kWarn));
+  BOOST_TEST((cli::CheckStore(answer).level == Level::kOk));
+  answer["status"]["store_failure"] = "disk full";
+  answer["state_dir"] = "/var/lib/x";
+  const cli::Check store = cli::CheckStore(answer);
+  BOOST_TEST((store.level == Level::kFail));
+  BOOST_TEST(store.text.find("disk full") != std::string::npos);
+  BOOST_TEST(store.advice.find("/var/lib/x") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_network_is_made_once_and_a_node_admitted_into_it) {

@@ -129,6 +129,15 @@ std::vector<Check> CheckLinks(const Json& answer) {
   return out;
 }
 
+Check CheckStore(const Json& answer) {
+  std::string failure = Text(answer.value("status", Json::object()), "store_failure");
+  if (failure.empty()) return {"store", Level::kOk, "takes writes", ""};
+  return {"store", Level::kFail,
+          "refuses writes, and so critical and reliable messages are refused: " + failure,
+          "make room on the disk of " + Text(answer, "state_dir") +
+              " or let the agent write there; it goes on by itself within a second"};
+}
+
 std::vector<Check> CheckModes(const Json& answer) {
   std::vector<Check> out;
   const Json status = answer.value("status", Json::object());

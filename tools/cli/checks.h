@@ -32,6 +32,7 @@ Check CheckVersion(const nlohmann::json& answer, const std::string& own);
 Check CheckCertificate(const nlohmann::json& answer, std::uint64_t wall);
 std::vector<Check> CheckNeighbors(const nlohmann::json& answer);
 std::vector<Check> CheckLinks(const nlohmann::json& answer);
+Check CheckStore(const nlohmann::json& answer);
 std::vector<Check> CheckModes(const nlohmann::json& answer);
 
 }  // namespace cli

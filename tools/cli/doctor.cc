@@ -37,6 +37,7 @@ std::vector<Check> Examine(const Options& options) {
   out.push_back(CheckClock());
   out.push_back(CheckCertificate(*answer, static_cast<std::uint64_t>(time(nullptr))));
   out.push_back(CheckStateDir(Text(*answer, "state_dir")));
+  out.push_back(CheckStore(*answer));
   Append(&out, CheckNeighbors(*answer));
   Append(&out, CheckLinks(*answer));
   Append(&out, CheckModes(*answer));

@@ -31,6 +31,10 @@ void PrintStatus(const Json& status) {
         Text(status, "version") + ", up " + Span(Number(status, "uptime_s")) + "\n" +
         Format("%.0f", Number(status, "nodes_known")) + " nodes known, " +
         Format("%.0f", Number(status, "outbox_messages")) + " messages in the outbox\n");
+  if (!Text(status, "store_failure").empty()) {
+    Print("THE DISK REFUSES: critical and reliable messages are refused (" +
+          Text(status, "store_failure") + ")\n");
+  }
   if (!Flag(status, "healing")) Print("HEALING IS SWITCHED OFF\n");
   if (Flag(status, "lab_active")) {
     Print("LABORATORY FAULT ACTIVE: this node misbehaves on purpose (selvage lab off ends it)\n");

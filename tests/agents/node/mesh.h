@@ -68,6 +68,9 @@ class Mesh {
     std::vector<Delivered> delivered;
     std::vector<MessageReport> reports;
     std::vector<Event> events;
+    // What the disk refused, tried again each second as agents/store/commit_queue.h does.
+    std::vector<Persist> unwritten;
+    bool disk_refuses = false;
     std::uint64_t hash = 1469598103934665603ull;  // FNV-1a over all effects
   };
 
@@ -124,6 +127,8 @@ class Mesh {
   void Kill(const std::string& name) {
     Node& n = Find(name);
     n.core.reset();
+    n.unwritten.clear();
+    n.disk_refuses = false;
     for (MemoryPort p : n.ports) network_.DropInFlight(p);
   }
   void Cut(const std::string& from, const std::string& to) {
@@ -216,11 +221,7 @@ class Mesh {
         Mix(&n, deliver->payload);
         n.delivered.push_back({now_, std::move(*deliver)});
       } else if (auto* persist = std::get_if<Persist>(&*effect)) {
-        std::string error;
-        if (disk_works) {
-          n.store->Write(persist->writes, &error);
-          if (persist->token != 0) n.core->OnPersisted(now_, persist->token);
-        }
+        if (disk_works) Write(&n, std::move(*persist));
       } else if (auto* report = std::get_if<MessageReport>(&*effect)) {
         n.reports.push_back(*report);
       } else if (auto* event = std::get_if<Event>(&*effect)) {
@@ -243,6 +244,36 @@ class Mesh {
   std::function<void(LinkInfo*)> shape_link;
 
  private:
+  void Write(Node* n, Persist persist) {
+    std::string error;
+    if (!n->disk_refuses && n->store->Write(persist.writes, &error)) {
+      if (persist.token != 0) n->core->OnPersisted(now_, persist.token);
+      return;
+    }
+    n->unwritten.push_back(std::move(persist));
+    if (n->disk_refuses) return;
+    n->disk_refuses = true;
+    n->core->OnStoreFailed(now_, error);
+    At(1s, [this, n] { WriteAgain(n); });
+  }
+  void WriteAgain(Node* n) {
+    if (n->core == nullptr || !n->disk_refuses) return;
+    std::vector<StoreWrite> all;
+    for (const Persist& p : n->unwritten) {
+      all.insert(all.end(), p.writes.begin(), p.writes.end());
+    }
+    std::string error;
+    if (!n->store->Write(all, &error)) {
+      At(1s, [this, n] { WriteAgain(n); });
+      return;
+    }
+    n->disk_refuses = false;
+    n->core->OnStoreWorks(now_);
+    for (const Persist& p : std::exchange(n->unwritten, {})) {
+      if (p.token != 0) n->core->OnPersisted(now_, p.token);
+    }
+    Drain(*n);
+  }
   void Mix(Node* n, ByteSpan bytes) {
     auto byte = [n](std::uint8_t b) { n->hash = (n->hash ^ b) * 1099511628211ull; };
     for (int i = 0; i < 8; ++i) byte(static_cast<std::uint8_t>(ToNanos(now_) >> (8 * i)));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agents/membership/state_files.h"
+#include "tests/faulty_store.h"
 
 namespace selvage {
 namespace {
@@ -229,6 +230,61 @@ BOOST_AUTO_TEST_CASE(ports_have_one_owner_and_port_0_has_none) {
   std::string reason;
   BOOST_TEST(runtime->Submit(message, &reason) == 0u);
   BOOST_TEST(reason == "port 0 belongs to TUN");
+}
+
+BOOST_AUTO_TEST_CASE(a_full_disk_refuses_messages_says_so_and_recovers) {
+  World world;
+  auto faulty = std::make_unique<FaultyStore>(NewMemoryStore());
+  FaultyStore* const disk = faulty.get();
+  AgentConfig config_a = world.Config("a");
+  AgentConfig config_b = world.Config("b");
+  config_a.links.push_back({"ethernet", "", "127.0.0.1:47711", {"udp://127.0.0.1:47712"}});
+  config_b.links.push_back({"ethernet", "", "127.0.0.1:47712", {"udp://127.0.0.1:47711"}});
+  NodeRuntime::Parts parts;
+  parts.store = std::move(faulty);
+  const auto a = MustCreate(config_a, std::move(parts));
+  const auto b = MustCreate(config_b);
+  BOOST_REQUIRE(a->Start().ok());
+  BOOST_REQUIRE(b->Start().ok());
+  std::vector<MessageReport> reports;
+  a->AddReportListener([&](const MessageReport& r) { reports.push_back(r); });
+  // Both loops on this thread in turn; what is posted keeps a turn from waiting.
+  auto run_until = [&](const std::function<bool()>& done) {
+    const Time patience = a->reactor().ReadClock() + 20s;
+    while (!done() && a->reactor().ReadClock() < patience) {
+      a->Post([] {});
+      b->Post([] {});
+      a->RunOnce();
+      b->RunOnce();
+    }
+    return done();
+  };
+  Message message;
+  message.to = b->core().identity().certificate.id;
+  message.traffic_class = TrafficClass::kReliable;
+  message.port = 7;
+  std::string reason;
+  BOOST_REQUIRE(run_until([&] { return a->core().FindNode("b").has_value(); }));
+  disk->SetFull(true);
+  BOOST_REQUIRE(a->Submit(message, &reason) != 0u);
+  BOOST_REQUIRE(run_until([&] { return !reports.empty(); }));
+  BOOST_TEST((reports[0].what == MessageReport::What::kFailed));
+  BOOST_TEST(reports[0].reason.find("make room") != std::string::npos, reports[0].reason);
+  BOOST_TEST(a->Submit(message, &reason) == 0u);
+  BOOST_TEST(reason.find("make room") != std::string::npos, reason);
+  BOOST_TEST(!a->core().store_failure().empty());
+  BOOST_TEST((a->core().Neighbors(a->now()).at(0).state == NeighborState::kUp));
+  disk->SetFull(false);
+  BOOST_REQUIRE(run_until([&] { return a->core().store_failure().empty(); }));
+  BOOST_TEST(a->Submit(message, &reason) != 0u);
+  BOOST_REQUIRE(run_until([&] { return reports.size() >= 3; }));
+  BOOST_TEST((reports[1].what == MessageReport::What::kAccepted));
+  BOOST_TEST((reports[2].what == MessageReport::What::kDelivered));
+  std::vector<std::string> kinds;
+  for (const Event& e : a->Events(0, 1000)) {
+    if (e.kind.rfind("store-", 0) == 0) kinds.push_back(e.kind);
+  }
+  BOOST_TEST(kinds == (std::vector<std::string>{"store-failed", "store-recovered"}));
 }
 
 // Two whole nodes on the loopback interface, each with its thread.
