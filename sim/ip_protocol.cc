@@ -53,7 +53,7 @@ class IpProtocol final : public Protocol {
   void Send(std::uint32_t flow, std::uint32_t sequence) override {
     auto packet = ns3::Create<ns3::Packet>(stage_->scenario->payload_bytes);
     PacketTag tag;
-    tag.label = {flow, sequence, 0};
+    tag.label = {flow, sequence, 0, 0};
     packet->AddPacketTag(tag);
     const ns3::Ipv4Address to = stage_->addresses[stage_->layout->flows[flow].dst];
     senders_[flow]->SendTo(packet, 0, ns3::InetSocketAddress(to, kPort));

@@ -39,6 +39,8 @@ struct Incident {
   std::uint32_t node = 0;
   std::string kind;
   std::string text;
+  // Reroute: node name and class of the traffic that moved, "n12 telemetry". Empty otherwise.
+  std::string traffic;
 };
 
 class Protocol {

@@ -1,39 +1,22 @@
 #include "sim/report.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "sim/campaign_report.h"
+#include "sim/csv.h"
 #include "sim/scenario_json.h"
 
 namespace selvage::sim {
 namespace {
 
-using Row = std::vector<std::pair<std::string, std::string>>;  // column, value
-
 constexpr double kTimelineStepSeconds = 0.1;
-
-std::string Number(double x) {
-  if (std::isnan(x)) return "nan";
-  if (std::isinf(x)) return "inf";
-  std::ostringstream out;
-  out.precision(6);
-  out << x;
-  return out.str();
-}
-
-std::string Share(std::uint64_t got, std::uint64_t sent) {
-  return Number(sent == 0 ? std::nan("") : static_cast<double>(got) / static_cast<double>(sent));
-}
 
 struct Delivery {
   std::uint64_t sent = 0;
@@ -62,8 +45,8 @@ FlowWindow WindowOf(const Scenario& s) {
   w.rate = s.rate;
   if (s.fault == "ramp") {
     w.attribution_s = s.ramp_s + 10;
-  } else if (s.fault == "none" || s.fault == "churn" || s.fault == "gray" ||
-             s.fault == "blackhole") {
+  } else if (s.fault == "none" || s.fault == "campaign" || s.fault == "churn" ||
+             s.fault == "gray" || s.fault == "blackhole") {
     w.attribution_s = 1e9;
   }
   return w;
@@ -116,6 +99,10 @@ void AppendCounts(const char* suffix, const ByteCounts& c, double node_seconds, 
 
 std::string Hex(std::uint64_t v) { return absl::StrFormat("%016x", v); }
 
+std::string ClassName(const Scenario& s) {
+  return s.critical_flows > 0 ? absl::StrCat(s.traffic_class, "+critical") : s.traffic_class;
+}
+
 Row RunRow(const RunInput& input, const RunOutput& out, const Evaluation& e) {
   const Scenario& s = input.scenario;
   const auto never =
@@ -125,7 +112,7 @@ Row RunRow(const RunInput& input, const RunOutput& out, const Evaluation& e) {
              {"n", absl::StrCat(input.layout.size())},
              {"seed", absl::StrCat(s.seed)},
              {"rate", Number(s.rate)},
-             {"class", s.protocol == "selvage" ? s.traffic_class : "-"},
+             {"class", s.protocol == "selvage" ? ClassName(s) : "-"},
              {"crypto", s.protocol == "selvage" ? s.crypto : "-"},
              {"fault", s.fault},
              {"target", out.target},
@@ -185,41 +172,6 @@ Row FlowRow(const RunInput& input, const RunOutput& out, const Evaluation& e, st
           {"bad_s", Number(r.bad_s)}};
 }
 
-std::string Joined(const Row& row, bool names) {
-  std::string line;
-  for (const auto& [name, value] : row) {
-    absl::StrAppend(&line, line.empty() ? "" : ",", names ? name : value);
-  }
-  return line;
-}
-
-absl::Status WriteError(const std::string& path) {
-  return absl::UnavailableError(absl::StrCat("cannot write ", path, ": ", std::strerror(errno)));
-}
-
-absl::Status AppendCsv(const std::string& path, const std::vector<Row>& rows) {
-  if (rows.empty()) return absl::OkStatus();
-  const std::string header = Joined(rows[0], true);
-  std::string there;
-  std::getline(std::ifstream(path), there);
-  if (!there.empty() && there != header) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        path, " has other columns (made by another version?); choose another --out directory"));
-  }
-  std::ofstream out(path, std::ios::app);
-  if (there.empty()) out << header << "\n";
-  for (const Row& row : rows) out << Joined(row, false) << "\n";
-  out.flush();
-  return out.good() ? absl::OkStatus() : WriteError(path);
-}
-
-absl::Status WriteFile(const std::string& path, const std::string& text) {
-  std::ofstream out(path, std::ios::trunc);
-  out << text;
-  out.flush();
-  return out.good() ? absl::OkStatus() : WriteError(path);
-}
-
 // Packets by the time they were sent, seconds relative to the fault.
 std::string Timeline(const RunInput& input, const RunOutput& output) {
   const Scenario& s = input.scenario;
@@ -267,6 +219,7 @@ std::string Manifest(const std::vector<std::string>& arguments, const RunInput& 
       {"seed", s.seed},
       {"topology", s.topology},
       {"nodes", input.layout.size()},
+      {"links", out.walk_bound / 2},
       {"fault", s.fault},
       {"target", out.target},
       {"effects_hash", Hex(out.effects_hash)},
@@ -275,6 +228,10 @@ std::string Manifest(const std::vector<std::string>& arguments, const RunInput& 
       {"sim_s", out.simulated_s},
       {"rss_mb", out.rss_mb},
       {"simulator_events", out.simulator_events},
+      {"walks",
+       {{"bound_hops", out.walk_bound},
+        {"longest_hops", out.walk_longest},
+        {"violations", out.walk_violations}}},
       {"counters", out.counters},
       {"files",
        {"runs.csv", "flows.csv", "timeline.csv", "events.csv", "scenario.json", "manifest.json"}}};
@@ -297,6 +254,7 @@ absl::Status WriteReport(const std::string& directory, const std::vector<std::st
   for (const absl::Status& status :
        {AppendCsv(directory + "/runs.csv", {RunRow(input, output, e)}),
         AppendCsv(directory + "/flows.csv", flows),
+        AppendCsv(directory + "/injections.csv", InjectionRows(input, output)),
         WriteFile(directory + "/timeline.csv", Timeline(input, output)),
         WriteFile(directory + "/events.csv", EventsCsv(input, output)),
         WriteFile(directory + "/scenario.json", ExportScenario(input, output)),
@@ -315,13 +273,14 @@ std::string Summary(const RunInput& input, const RunOutput& output) {
       "  delivered: %s before, %s after, %s of the affected flows\n"
       "  affected flows: lost %s median, %s worst; outage %s median, %s worst (ms)\n"
       "  control: %.1f B/s per node; delay %s mean, %s p95 (ms)\n"
+      "%s"
       "  %.1f s simulated in %.1f s, %.0f MB; effects hash %s\n",
       s.protocol, s.topology, input.layout.size(), s.seed, s.rate, s.fault, output.target,
       e.outages_ms.size(), e.flows.size(), e.before.share(), e.after.share(), e.affected.share(),
       Number(Median(e.lost)), Number(Largest(e.lost)), Number(Median(e.outages_ms)),
       Number(Largest(e.outages_ms)), static_cast<double>(output.after.control_bytes) / node_seconds,
-      Number(e.delay_mean_ms), Number(Percentile95(e.delays_ms)), output.simulated_s, output.wall_s,
-      output.rss_mb, Hex(output.effects_hash));
+      Number(e.delay_mean_ms), Number(Percentile95(e.delays_ms)), CampaignSummary(input, output),
+      output.simulated_s, output.wall_s, output.rss_mb, Hex(output.effects_hash));
 }
 
 }  // namespace selvage::sim

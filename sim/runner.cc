@@ -30,12 +30,19 @@
 #include "sim/packet_tag.h"
 #include "sim/udp_carrier.h"
 #include "sim/usage.h"
+#include "sim/walk_watch.h"
 
 namespace selvage::sim {
 namespace {
 
 constexpr const char* kPhyMode = "ErpOfdmRate6Mbps";
 constexpr std::uint32_t kLlcBytes = 8;  // LLC/SNAP header, belongs to the link
+
+std::uint64_t CountLinks(const Layout& layout) {
+  std::uint64_t ends = 0;
+  for (const auto& n : layout.neighbours) ends += n.size();
+  return ends / 2;
+}
 
 class World {
  public:
@@ -50,6 +57,9 @@ class World {
         ledger_(layout_.size(), static_cast<std::uint32_t>(layout_.flows.size()),
                 scenario_.traffic_start_s(), scenario_.fault_s, scenario_.end_s()),
         injector_(scenario_, layout_, &actions_, &usage_),
+        campaign_(scenario_, layout_, &actions_, &usage_),
+        walks_(CountLinks(layout_)),
+        duplicate_of_(layout_.flows.size()),
         packets_(layout_.flows.size()) {}
 
   void Build() {
@@ -77,7 +87,11 @@ class World {
     for (std::uint32_t f = 0; f < layout_.flows.size(); ++f) {
       ns3::Simulator::Schedule(ns3::Seconds(layout_.flows[f].start_s), [this, f] { SendNext(f); });
     }
-    injector_.Schedule(script);
+    if (scenario_.fault == "campaign" && script.empty()) {
+      campaign_.Schedule();
+    } else {
+      injector_.Schedule(script);
+    }
     ns3::Simulator::Stop(ns3::Seconds(scenario_.end_s() + scenario_.drain_s));
     ns3::Simulator::Run();
   }
@@ -86,8 +100,14 @@ class World {
     RunOutput out;
     out.target = injector_.Target();
     out.events = injector_.events();
+    if (!campaign_.events().empty()) out.events = campaign_.events();
+    out.injections = campaign_.injections();
+    out.duplicate_of = std::move(duplicate_of_);
+    out.walk_bound = walks_.bound();
+    out.walk_longest = walks_.longest();
+    out.walk_violations = walks_.violations();
     for (std::uint32_t f = 0; f < layout_.flows.size(); ++f) {
-      out.affected.push_back(injector_.affected().count(f) > 0);
+      out.affected.push_back(scenario_.fault == "campaign" || injector_.affected().count(f) > 0);
     }
     out.packets = std::move(packets_);
     out.duplicates = duplicates_;
@@ -201,6 +221,7 @@ class World {
   void CountSent(std::uint32_t node, std::uint32_t bytes, const PacketLabel* label) {
     const ns3::Time now = ns3::Simulator::Now();
     ledger_.Count(now.GetSeconds(), node, bytes, label);
+    if (label != nullptr) walks_.Count(now.GetSeconds(), *label);
     link_hash_.Int(static_cast<std::uint64_t>(now.GetNanoSeconds()));
     link_hash_.Int(node);
     link_hash_.Int(bytes + kLlcBytes);
@@ -220,6 +241,7 @@ class World {
     PacketRecord& record = packets_[flow][sequence];
     if (record.received_s >= 0) {
       ++duplicates_;
+      duplicate_of_[flow].push_back(sequence);
     } else {
       record.received_s = ns3::Simulator::Now().GetSeconds();
     }
@@ -235,6 +257,9 @@ class World {
   Usage usage_;
   Ledger ledger_;
   FaultInjector injector_;
+  Campaign campaign_;
+  WalkWatch walks_;
+  std::vector<std::vector<std::uint32_t>> duplicate_of_;
   std::vector<std::vector<PacketRecord>> packets_;
   std::uint64_t duplicates_ = 0;
   TraceHash link_hash_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "sim/campaign.h"
 #include "sim/fault_injector.h"
 #include "sim/layout.h"
 #include "sim/ledger.h"
@@ -32,9 +33,14 @@ struct RunOutput {
   std::uint64_t duplicates = 0;
   ByteCounts before;
   ByteCounts after;
+  std::uint64_t walk_bound = 0;       // hops
+  std::uint64_t walk_longest = 0;     // hops
+  std::uint64_t walk_violations = 0;  // walks beyond the bound
   std::uint64_t effects_hash = 0;
   std::map<std::string, std::uint64_t> counters;
   std::vector<Incident> incidents;
+  std::vector<Injection> injections;                     // campaign
+  std::vector<std::vector<std::uint32_t>> duplicate_of;  // by flow: packets that came again
   std::uint64_t simulator_events = 0;
   double simulated_s = 0;
   double wall_s = 0;

@@ -55,9 +55,9 @@ Setter OneOf(std::string Scenario::*field, std::set<std::string> words) {
 }
 
 const std::set<std::string>& Faults() {
-  static const std::set<std::string> kFaults = {"none",      "crash", "silent", "oneway",
-                                                "gray",      "ramp",  "mtu",    "blackhole",
-                                                "partition", "churn", "flap",   "loss"};
+  static const std::set<std::string> kFaults = {"none", "crash", "silent",    "oneway",    "gray",
+                                                "ramp", "mtu",   "blackhole", "partition", "churn",
+                                                "flap", "loss",  "campaign"};
   return kFaults;
 }
 
@@ -101,6 +101,10 @@ const std::map<std::string, Setter, std::less<>>& Keys() {
       {"pre_s", Number(&Scenario::pre_s, 10, 1e5)},
       {"window_s", Number(&Scenario::window_s, 1, 1e5)},
       {"drain_s", Number(&Scenario::drain_s, 0, 1e4)},
+      {"injections", Integer(&Scenario::injections, 1, 100000)},
+      {"hold_s", Number(&Scenario::hold_s, 0.1, 1e5)},
+      {"settle_s", Number(&Scenario::settle_s, 2, 1e5)},
+      {"critical_flows", Integer(&Scenario::critical_flows, 0, 10000)},
       {"heal_s", Number(&Scenario::heal_s, 0, 1e5)},
       {"mtu_bytes", Integer(&Scenario::mtu_bytes, 1, 65535)},
       {"flap_times", Integer(&Scenario::flap_times, 1, 1000)},
@@ -179,6 +183,12 @@ absl::Status FinishScenario(Scenario* s) {
   if (!s->abstract() && s->nodes > 4096) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"nodes\" is ", s->nodes, ", must be at most 4096 on Wi-Fi"));
+  }
+  if (s->fault == "campaign") {
+    s->window_s = s->injections * (s->hold_s + s->settle_s);
+    if (s->fault_s >= 0 && s->fault_s < 2) {
+      return absl::InvalidArgumentError("\"fault_s\" must be at least 2 for fault campaign");
+    }
   }
   if (s->fault_s < 0) {
     // The baselines' timers are in phase with t = 0 (DSDV dumps its tables at 0, 15, 30 ... s), so

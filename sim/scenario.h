@@ -28,13 +28,16 @@ struct Scenario {
 
   std::string fault = "none";       // see IsFault
   std::string target = "measured";  // measured | NODE | A-B
-  double fault_s = -1;      // < 0: 60 + 15 * frac(seed * golden ratio); sim/README.md says why
-  double pre_s = 20;        // traffic before the fault
-  double window_s = 120;    // traffic after the fault
-  double drain_s = 5;       // simulated after the traffic ended
-  double heal_s = 0;        // > 0: a fault of a node or link is undone after this time
-  double loss_share = 0.5;  // gray, loss
-  double ramp_s = 20;       // ramp: 0 to 100 % loss in this time
+  double fault_s = -1;    // < 0: 60 + 15 * frac(seed * golden ratio); sim/README.md says why
+  double pre_s = 20;      // traffic before the fault
+  double window_s = 120;  // traffic after the fault
+  double drain_s = 5;     // simulated after the traffic ended
+  std::uint32_t injections = 20;  // campaign: that many faults, ...
+  double hold_s = 6;              // ... each for this time, ...
+  double settle_s = 9;            // ... then this long nothing new
+  double heal_s = 0;              // > 0: a fault of a node or link is undone after this time
+  double loss_share = 0.5;        // gray, loss
+  double ramp_s = 20;             // ramp: 0 to 100 % loss in this time
   double partition_s = 30;
   double churn_every_s = 10;
   std::uint32_t mtu_bytes = 400;  // mtu: larger frames are lost
@@ -56,15 +59,19 @@ struct Scenario {
   // Selvage only.
   std::string traffic_class = "telemetry";  // key `class`
   std::string crypto = "standin";           // standin | sodium
+  std::uint32_t critical_flows = 0;         // the first so many flows are of class critical instead
   bool healing = true;
   double start_jitter_s = 0.1;  // node i starts within [0, this), by seed
 
   double traffic_start_s() const { return fault_s - pre_s; }
   double end_s() const { return fault_s + window_s; }
+  std::string ClassOf(std::uint32_t flow) const {
+    return flow < critical_flows ? "critical" : traffic_class;
+  }
   bool abstract() const { return link == "abstract"; }
 };
 
-// Fault kinds: none crash silent oneway gray ramp mtu blackhole partition churn flap loss.
+// Fault kinds: none crash silent oneway gray ramp mtu blackhole partition churn flap loss campaign.
 bool IsFault(std::string_view kind);
 
 using Settings = std::vector<std::pair<std::string, std::string>>;

@@ -53,7 +53,7 @@ class SelvageProtocol final : public Protocol {
     const Flow& f = stage_->layout->flows[flow];
     Message message;
     message.to = ids_[f.dst];
-    message.traffic_class = traffic_class_;
+    message.traffic_class = ClassOf(flow);
     message.port = kMessagePort;
     message.payload = MarkedPayload(flow, sequence, stage_->scenario->payload_bytes);
     std::string reason;
@@ -85,6 +85,10 @@ class SelvageProtocol final : public Protocol {
   std::vector<Incident> Incidents() const override { return incidents_; }
 
  private:
+  TrafficClass ClassOf(std::uint32_t flow) const {
+    return flow < stage_->scenario->critical_flows ? TrafficClass::kCritical : traffic_class_;
+  }
+
   std::shared_ptr<Crypto> NewCrypto(std::uint64_t purpose, std::uint32_t node) const {
     if (stage_->scenario->crypto == "sodium") return NewSodiumCrypto();
     return NewStandInCrypto(SeedFor(stage_->scenario->seed, purpose, node));
@@ -114,7 +118,8 @@ class SelvageProtocol final : public Protocol {
     init.crypto = std::move(crypto);
     init.seed = SeedFor(stage_->scenario->seed, 4, node);
     init.config.healing = stage_->scenario->healing;
-    init.config.lab = stage_->scenario->fault == "blackhole";
+    init.config.lab =
+        stage_->scenario->fault == "blackhole" || stage_->scenario->fault == "campaign";
     init.wall = kWall;
     return init;
   }
@@ -125,7 +130,11 @@ class SelvageProtocol final : public Protocol {
 
   void OnIncident(std::uint32_t node, const Event& event) {
     if (incidents_.size() >= kIncidentsMax) return;
-    incidents_.push_back({ns3::Simulator::Now().GetSeconds(), node, event.kind, event.text});
+    Incident incident{ns3::Simulator::Now().GetSeconds(), node, event.kind, event.text, ""};
+    if (event.kind == "reroute") {
+      incident.traffic = event.fields.at("destination") + " " + event.fields.at("class");
+    }
+    incidents_.push_back(std::move(incident));
   }
 
   const Stage* stage_ = nullptr;

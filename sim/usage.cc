@@ -60,6 +60,22 @@ bool Usage::SelectLink(const Layout& layout, std::uint32_t* from, std::uint32_t*
   return best > 0;
 }
 
+std::vector<std::pair<std::uint32_t, std::uint32_t>> Usage::Links(std::uint32_t packets_min) const {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> out;
+  for (const auto& [link, flows] : link_) {
+    if (!AtLeast(flows, packets_min).empty()) out.push_back(link);
+  }
+  return out;
+}
+
+std::vector<std::uint32_t> Usage::Relays(std::uint32_t packets_min) const {
+  std::vector<std::uint32_t> out;
+  for (std::uint32_t i = 0; i < relay_.size(); ++i) {
+    if (!AtLeast(relay_[i], packets_min).empty()) out.push_back(i);
+  }
+  return out;
+}
+
 std::set<std::uint32_t> Usage::FlowsOver(std::uint32_t relay, std::uint32_t packets_min) const {
   return AtLeast(relay_[relay], packets_min);
 }

@@ -28,6 +28,10 @@ class Usage {
   // The directed link that carried most packets and whose removal cuts no flow. False: none did.
   bool SelectLink(const Layout& layout, std::uint32_t* from, std::uint32_t* to) const;
 
+  // Directed links and relays over which some flow had at least `packets_min` packets, ascending.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> Links(std::uint32_t packets_min) const;
+  std::vector<std::uint32_t> Relays(std::uint32_t packets_min) const;
+
   // Flows with at least `packets_min` packets through the relay / over the directed link.
   std::set<std::uint32_t> FlowsOver(std::uint32_t relay, std::uint32_t packets_min) const;
   std::set<std::uint32_t> FlowsOver(std::uint32_t from, std::uint32_t to,
