@@ -42,7 +42,8 @@ bool Concerns(const Event& event, const std::string& destination, const std::str
               const std::set<std::string>& on_route) {
   static const std::set<std::string> kAboutRoutes = {
       "reroute",     "neighbor-suspect", "neighbor-oneway",      "neighbor-down",
-      "neighbor-up", "link-down",        "neighbor-quarantined", "link-up"};
+      "neighbor-up", "link-down",        "neighbor-quarantined", "link-up",
+      "node-trusted"};
   std::string about = Field(event, {"destination"});
   std::string about_class = Field(event, {"class"});
   if (!about_class.empty() && about_class != class_name) return false;

@@ -71,7 +71,7 @@ std::optional<ReceivedMessage> Receiver::OnPacket(Time now, const DataHeader& he
     ++counters_.forged;
     return std::nullopt;
   }
-  if (plain->size() < kPayloadHeaderBytes || (*plain)[0] > 1) {
+  if (plain->size() < kPayloadHeaderBytes || !IsPayloadKind((*plain)[0])) {
     ++counters_.malformed;
     return std::nullopt;
   }

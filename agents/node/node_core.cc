@@ -32,6 +32,9 @@ NodeCore::Impl::Impl(Time now, Init init, Store& store)
       end_to_end_(crypto_.get(), &identity_, &map_),
       receiver_(&end_to_end_, store),
       sender_(&end_to_end_, self_, epoch_),
+      paths_([this](ShortId to, TrafficClass c, const std::vector<ShortId>& avoid,
+                    bool strict) { return forwarder_.CurrentPath(c, to, avoid, strict); },
+             &random_),
       advertise_not_before_(now),
       last_advertised_(now),
       next_metric_check_(now + kMetricGap),
@@ -42,6 +45,7 @@ NodeCore::Impl::Impl(Time now, Init init, Store& store)
   map_.Load(now, store);
   sender_.Load(now, store);
   last_session_ = static_cast<std::uint16_t>(random_.U64());
+  probe_port_ = static_cast<std::uint16_t>(1024 + random_.Below(kPortsEnd - 1024));
 }
 
 void NodeCore::Impl::Emit(Effect effect) {
@@ -77,6 +81,7 @@ void NodeCore::Impl::OnTimeout(Time now) {
   discovery_.OnTimeout(now);
   handshakes_.OnTimeout(now);
   sender_.OnTimeout(now);
+  if (now >= paths_.NextDeadline()) paths_.OnTimeout(now);
   for (Adjacency* a : present_) {
     if (now < a->deadline) continue;
     a->monitor.OnTimeout(now);
@@ -125,6 +130,7 @@ Time NodeCore::Impl::NextDeadline() const {
   Time at = std::min(discovery_.NextDeadline(), handshakes_.NextDeadline());
   at = std::min({at, sender_.NextDeadline(), next_housekeeping_, next_metric_check_, next_save_});
   at = std::min(at, map_.NextDeadline());
+  at = std::min({at, progress_.NextDeadline(), paths_.NextDeadline()});
   if (advertise_) at = std::min(at, advertise_not_before_);
   for (const Adjacency* a : present_) at = std::min(at, a->deadline);
   promised_wake_ = at;
@@ -138,6 +144,7 @@ void NodeCore::Impl::Settle(Time now) {
   if (map_.TakeChanged()) {
     forwarder_.routes().SetTopology(map_.database().BuildTopology());
     sender_.OnMapChanged(now);
+    paths_.OnRoutesChanged(now);
     by_address_.clear();
   }
   if (map_.TakeOutrun()) advertise_ = advertise_again_ = true;
@@ -145,6 +152,7 @@ void NodeCore::Impl::Settle(Time now) {
     Adjacency* a = FindAdjacency(f.to);
     if (a != nullptr) SendControl(now, a, f.content, std::move(f.origins), true);
   }
+  if (now >= progress_.NextDeadline() || !paths_.idle()) SettlePaths(now);
   if (sender_.idle()) return;
   SendPackets(now, sender_.TakePackets());
   for (Sender::Settled& s : sender_.TakeExpired()) {
@@ -164,8 +172,8 @@ std::uint64_t NodeCore::Impl::Submit(Time now, Message message, std::string* rea
     *reason = "unknown node";
     return 0;
   }
-  if (message.port >= kReceiptPort) {
-    *reason = "port must be below " + std::to_string(kReceiptPort);
+  if (message.port >= kPortsEnd) {
+    *reason = "port must be below " + std::to_string(kPortsEnd);
     return 0;
   }
   OutgoingMessage out{message.to.Short(), message.traffic_class,      PayloadKind::kMessage,
@@ -204,7 +212,16 @@ std::uint64_t NodeCore::Impl::Submit(Time now, Message message, std::string* rea
 void NodeCore::Impl::SendPackets(Time now, std::vector<OutgoingPacket> packets) {
   for (OutgoingPacket& p : packets) {
     ++counters_.frames_originated;
-    Forward(now, p.header, p.payload, AdjacencyIndex(0));
+    const DataHeader& h = p.header;
+    if (config_.healing && paths_.avoids_anything()) {
+      for (ShortId node : paths_.AvoidFor(h.destination, h.traffic_class)) {
+        p.header.carried.Add(EdgeId::WholeNode(node));
+      }
+    }
+    const Adjacency* out = FindAdjacency(Forward(now, h, p.payload, AdjacencyIndex(0)));
+    if (!config_.healing || out == nullptr || out->slow || WantsReceipt(h.traffic_class)) continue;
+    watched_bytes_ = p.payload.size();
+    paths_.flows().OnSent(now, h.destination, h.traffic_class, h.id.flow, h.id.sequence);
   }
 }
 

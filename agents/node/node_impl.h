@@ -3,6 +3,7 @@
 //   node_core.cc       construction, events in, effects out
 //   node_neighbors.cc  discovery, handshakes, sessions, adjacency states
 //   node_traffic.cc    frames in both directions, forwarding, resending, delivery
+//   node_paths.cc      progress of flows end to end: reports, probes, what is told of them
 //   direct_datagram.cc small datagrams to a neighbour over a slow link
 //   node_store.cc      the disk refuses and works again
 //   node_questions.cc  what people and programs ask
@@ -15,12 +16,14 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "agents/delivery/progress.h"
 #include "agents/delivery/receiver.h"
 #include "agents/delivery/sender.h"
 #include "agents/node/adjacency.h"
 #include "agents/node/discovery.h"
 #include "agents/node/map_sync.h"
 #include "agents/node/node_core.h"
+#include "agents/node/path_watch.h"
 #include "agents/node/route_watch.h"
 #include "agents/session/handshake.h"
 #include "core/random.h"
@@ -60,6 +63,10 @@ struct NodeCounters {
   std::uint64_t short_id_conflicts = 0;
   std::uint64_t rekeys = 0;
   std::uint64_t events_dropped = 0;
+  std::uint64_t progress_reports = 0;
+  std::uint64_t path_suspicions = 0;
+  std::uint64_t path_probes = 0;
+  std::uint64_t distrusts = 0;
 };
 
 struct NodeCore::Impl {
@@ -136,9 +143,9 @@ struct NodeCore::Impl {
   void OnLost(Time now, Adjacency* a, std::vector<HeldFrame> lost);
   bool ShouldRepeat(const Adjacency& a, const HeldFrame& lost);
   void OnData(Time now, Adjacency* a, ByteSpan body);
-  // Decides and sends one packet. `in`: 0 when it begins here.
-  void Forward(Time now, DataHeader header, ByteSpan payload, AdjacencyIndex in);
-  void DeliverHere(Time now, const DataHeader& header, ByteSpan payload);
+  // Decides and sends one packet. `in`: 0 when it begins here. By which adjacency it left; 0: not.
+  AdjacencyIndex Forward(Time now, DataHeader header, ByteSpan payload, AdjacencyIndex in);
+  void DeliverHere(Time now, const DataHeader& header, ByteSpan payload, AdjacencyIndex in);
   void Transmit(Time now, Adjacency* a, const DataHeader& header, ByteSpan payload,
                 AdjacencyIndex in, std::uint8_t attempts);
   void SendControl(Time now, Adjacency* a, ByteSpan chunks, std::vector<ShortId> origins,
@@ -146,6 +153,16 @@ struct NodeCore::Impl {
   void SendWanted(Time now, Adjacency* a);
   // A frame of padding of `bytes` in all: how many of its like arrive?
   void SendQualityProbe(Time now, Adjacency* a, std::size_t bytes);
+  // ---- node_paths.cc
+  // True when the message was for this node itself and needs nothing more.
+  bool OnPathMessage(Time now, const DataHeader& header, AdjacencyIndex in,
+                     const ReceivedMessage& m);
+  void AnswerProbe(Time now, const ReceivedMessage& m);
+  // Best effort, asking not to be led through `avoid`; no flow that is watched.
+  void SendAround(Time now, const OutgoingMessage& m, const std::vector<ShortId>& avoid);
+  void SettlePaths(Time now);
+  void TellFinding(Time now, const PathWatch::Finding& f);
+  std::string NamesOf(const std::vector<ShortId>& nodes) const;
   // ---- direct_datagram.cc
   // True when the message left as a datagram to the neighbour itself.
   bool SubmitDirect(Time now, const OutgoingMessage& m);
@@ -186,6 +203,13 @@ struct NodeCore::Impl {
   Receiver receiver_;
   Sender sender_;
   RouteWatch watch_;
+  Progress progress_;
+  PathWatch paths_;
+  std::uint16_t probe_port_ = 0;     // one of the ports that applications use, drawn once
+  bool note_routes_ = true;          // off for what takes ways of its own: probes and the like
+  std::size_t watched_bytes_ = 0;    // payload of the last packet of a watched flow
+  Time answers_since_{};             // answers to probes are counted from then
+  int answers_ = 0;
 
   bool advertise_ = true;        // own links may have changed
   bool advertise_again_ = true;  // even if they have not

@@ -281,6 +281,7 @@ void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
   }
   const bool usable = Usable(*a);
   forwarder_.SetAdjacency(a->index, a->neighbor(), usable, !usable && !confirmed);
+  paths_.OnRoutesChanged(now);
   if (verdict == LinkState::kUp) {
     // Packets sent as a last resort meanwhile stay held: the link answers, so it will tell.
     a->monitor.held().DropProbes();

@@ -111,13 +111,15 @@ std::vector<RouteInfo> NodeCore::Routes(Time, TrafficClass c) {
     r.to = record.origin;
     r.name = impl_->NameOf(destination);
     r.traffic_class = c;
-    const SpfEntry route = impl_->forwarder_.CurrentRoute(c, destination);
+    const std::vector<ShortId> avoid = impl_->paths_.AvoidFor(destination, c);
+    const SpfEntry route = impl_->forwarder_.CurrentRoute(c, destination, avoid);
     if (const Adjacency* a = impl_->FindAdjacency(route.first); a != nullptr) {
       r.next_hop = a->certificate.name;
       r.next_link = impl_->links_.at(a->link).info.name;
       r.cost = route.cost;
       r.hops = route.hops;
-      const SpfEntry alternate = impl_->forwarder_.AlternateRoute(c, destination, route.first);
+      const SpfEntry alternate = impl_->forwarder_.AlternateRoute(c, destination, route.first,
+                                                                avoid);
       if (const Adjacency* b = impl_->FindAdjacency(alternate.first); b != nullptr) {
         r.alternate = b->certificate.name;
       }
@@ -128,23 +130,12 @@ std::vector<RouteInfo> NodeCore::Routes(Time, TrafficClass c) {
 }
 
 std::vector<std::string> NodeCore::Path(Time, const NodeId& to, TrafficClass c) {
-  const Topology& topology = impl_->forwarder_.routes().topology();
-  const SpfEntry route = impl_->forwarder_.CurrentRoute(c, to.Short());
-  int node = topology.Find(to.Short());
-  std::vector<std::string> out;
-  if (to == identity().certificate.id) return {identity().certificate.name};
-  if (node < 0 || route.first.value == 0) return out;
-  FailureSet failed;
-  for (const auto& a : impl_->adjacencies_) {
-    if (a != nullptr && !impl_->Usable(*a)) failed.Add({impl_->self_, a->index});
-  }
-  const std::vector<SpfEntry>& tree = *impl_->forwarder_.routes().Table(c, failed);
-  // Parents end at the root after at most as many steps as there are nodes.
-  for (int steps = 0; node >= 0 && steps <= topology.size(); ++steps) {
-    out.push_back(impl_->NameOf(topology.IdOf(node)));
-    node = tree[static_cast<std::size_t>(node)].parent;
-  }
-  std::reverse(out.begin(), out.end());
+  std::vector<std::string> out = {identity().certificate.name};
+  if (to == identity().certificate.id) return out;
+  const std::vector<ShortId> path = impl_->forwarder_.CurrentPath(
+      c, to.Short(), impl_->paths_.AvoidFor(to.Short(), c), false);
+  if (path.empty()) return {};
+  for (ShortId node : path) out.push_back(impl_->NameOf(node));
   return out;
 }
 
@@ -253,6 +244,10 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
       {"payloads_refused_full_total", r.refused_full},
       {"hold_overflow_total", hold_overflow},
       {"events_dropped_total", c.events_dropped},
+      {"progress_reports_sent_total", c.progress_reports},
+      {"path_suspicions_total", c.path_suspicions},
+      {"path_probes_sent_total", c.path_probes},
+      {"nodes_distrusted_total", c.distrusts},
       {"route_tables_computed_total", impl_->forwarder_.routes().tables_computed()},
   };
 }

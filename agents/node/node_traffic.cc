@@ -138,38 +138,45 @@ void NodeCore::Impl::OnData(Time now, Adjacency* a, ByteSpan body) {
   Forward(now, header, payload, a->index);
 }
 
-void NodeCore::Impl::Forward(Time now, DataHeader header, ByteSpan payload, AdjacencyIndex in) {
+AdjacencyIndex NodeCore::Impl::Forward(Time now, DataHeader header, ByteSpan payload,
+                                       AdjacencyIndex in) {
+  constexpr AdjacencyIndex kNowhere(0);
   if (header.destination == self_) {
-    DeliverHere(now, header, payload);
-    return;
+    DeliverHere(now, header, payload, in);
+    return kNowhere;
   }
   if (in.value != 0 && lab_drop_share_ > 0 &&
       (!lab_drop_class_ || *lab_drop_class_ == header.traffic_class) &&
       random_.Uniform() < lab_drop_share_) {
     CountDrop(&counters_.dropped_lab);
-    return;
+    return kNowhere;
   }
   const ForwardDecision d = forwarder_.Decide(now, &header, in, payload.size());
   switch (d.what) {
     case ForwardDecision::What::kSend:
       break;
     case ForwardDecision::What::kDeliver:
-      return;
+      return kNowhere;
     case ForwardDecision::What::kDuplicate:
       ++counters_.walk_duplicates;
-      return;
+      return kNowhere;
     case ForwardDecision::What::kDrop:
       CountDrop(d.reason == DropReason::kHopLimit     ? &counters_.dropped_hop_limit
                 : d.reason == DropReason::kNoNeighbor ? &counters_.dropped_no_neighbor
                 : d.reason == DropReason::kTooLong    ? &counters_.dropped_mtu
                                                       : &counters_.dropped_exhausted);
-      return;
+      return kNowhere;
   }
   Adjacency* a = FindAdjacency(d.out);
   if (in.value != 0) ++counters_.frames_forwarded;
   // A packet sent again or come back is being repaired; where new ones leave is what counts.
-  if (!d.revisit && header.walk == 0) NoteRoute(now, header, d.out);
+  // One that its origin steers goes elsewhere than its fellows for reasons told there.
+  const bool steered = in.value != 0 && header.carried.size() > 0 &&
+                       std::any_of(header.carried.begin(), header.carried.end(),
+                                   [](EdgeId e) { return e.names_node(); });
+  if (!d.revisit && header.walk == 0 && !steered && note_routes_) NoteRoute(now, header, d.out);
   Transmit(now, a, header, payload, in, 1);
+  return d.out;
 }
 
 void NodeCore::Impl::NoteRoute(Time now, const DataHeader& header, AdjacencyIndex out) {
@@ -182,13 +189,17 @@ void NodeCore::Impl::NoteRoute(Time now, const DataHeader& header, AdjacencyInde
       from == nullptr ? "a neighbour that is gone" : from->certificate.name;
   const std::string from_link = from == nullptr ? "" : links_[from->link].info.name;
   const std::string to_link = links_[to->link].info.name;
+  const std::vector<ShortId>& avoid =
+      paths_.AvoidFor(change->destination, change->traffic_class);
   const std::string why = from == nullptr ? "the neighbour is gone"
                           : from->state != LinkState::kUp
                               ? from_name + " is " + std::string(ToString(from->state)) + ": " +
                                     from->monitor.detector().evidence()
                           : from->monitor.quality().degraded()
                               ? from_name + " is degraded: " + from->monitor.quality().evidence()
-                              : "the map offers a better path";
+                          : avoid.empty() ? "the map offers a better path"
+                                          : "it keeps off " + NamesOf(avoid) +
+                                                ", which did not pass on what they took";
   Tell(now, "reroute",
        "traffic to " + NameOf(change->destination) + " moved from " + from_name + " (" + from_link +
            ") to " + to->certificate.name + " (" + to_link + "): " + why,
@@ -201,7 +212,8 @@ void NodeCore::Impl::NoteRoute(Time now, const DataHeader& header, AdjacencyInde
         {"evidence", why}});
 }
 
-void NodeCore::Impl::DeliverHere(Time now, const DataHeader& header, ByteSpan payload) {
+void NodeCore::Impl::DeliverHere(Time now, const DataHeader& header, ByteSpan payload,
+                                 AdjacencyIndex in) {
   // The header has the low half of the origin's epoch; the map knows the whole of a recent one.
   const LinkStateRecord* record = map_.database().Find(header.id.origin);
   if (record == nullptr) {
@@ -212,7 +224,7 @@ void NodeCore::Impl::DeliverHere(Time now, const DataHeader& header, ByteSpan pa
   const auto delta = static_cast<std::int16_t>(header.id.epoch - static_cast<std::uint16_t>(known));
   const Epoch epoch(known + static_cast<std::uint32_t>(static_cast<std::int32_t>(delta)));
   std::optional<ReceivedMessage> message = receiver_.OnPacket(now, header, epoch, payload);
-  if (!message) return;
+  if (!message || OnPathMessage(now, header, in, *message)) return;
   if (message->kind == PayloadKind::kReceipt) {
     Sender::Settled s = sender_.OnReceipt(message->origin, message->body);
     if (s.number == 0) return;
