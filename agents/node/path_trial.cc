@@ -11,6 +11,8 @@ namespace {
 constexpr double kAnswers = 0.5;
 // The least step down that is not chance: with 24 probes, two standard deviations at 90 % delivery.
 constexpr double kStepLossy = 0.12;
+// By how much two shares must explain the answers better than one: e^2 : 1, some 5 % by chance.
+constexpr double kEvidenceLossy = 2;
 
 std::vector<ShortId> Without(std::vector<ShortId> nodes, ShortId node) {
   nodes.erase(std::remove(nodes.begin(), nodes.end(), node), nodes.end());
@@ -27,6 +29,12 @@ double LogLikelihood(int sent, int answered) {
   if (answered == 0 || answered == sent) return 0;
   const double p = static_cast<double>(answered) / sent;
   return answered * std::log(p) + (sent - answered) * std::log(1 - p);
+}
+
+// What is gained by taking two groups of probes for different.
+double Evidence(int sent, int answered, int other_sent, int other_answered) {
+  return LogLikelihood(sent, answered) + LogLikelihood(other_sent, other_answered) -
+         LogLikelihood(sent + other_sent, answered + other_answered);
 }
 
 }  // namespace
@@ -118,6 +126,10 @@ std::size_t PathTrial::FindSuspect() const {
       }
       const double share = i == 0 ? 1 : before.share();
       if (share - behind.share() < kStepLossy) continue;
+      if (i > 0 && Evidence(before.sent, before.answered, behind.sent, behind.answered) <
+                       kEvidenceLossy) {
+        continue;
+      }
       const double likelihood = LogLikelihood(before.sent, before.answered) +
                                 LogLikelihood(behind.sent, behind.answered);
       if (worst > last || likelihood > best) {
@@ -178,17 +190,20 @@ void PathTrial::Judge() {
 
 void PathTrial::JudgeThere() {
   const std::size_t last = path_.size() - 1;
-  const double direct = Main(last).share();
-  // What an answering destination must do better around than on the path.
-  const double better = kind_ == Kind::kLossy ? direct + kStepLossy : kAnswers;
-  const bool around = targets_[around_target_].share() > better;
+  // Does the destination answer there, and better than on the path?
+  auto better = [&](const Target& t) {
+    if (kind_ == Kind::kStalled) return t.share() > kAnswers;
+    return t.share() > Main(last).share() + kStepLossy &&
+           Evidence(t.sent, t.answered, Main(last).sent, Main(last).answered) > kEvidenceLossy;
+  };
+  const bool around = better(targets_[around_target_]);
   if (suspect_ > last) {
     verdict_.what = Verdict::What::kFine;
     return;
   }
   auto helps = [&](std::size_t place) {
     const auto it = without_.find(place);
-    return it != without_.end() && targets_[it->second].share() > better;
+    return it != without_.end() && better(targets_[it->second]);
   };
   auto blame = [&](std::size_t place, bool beside) {
     const std::size_t by = beside         ? beside_target_

@@ -12,6 +12,7 @@ constexpr std::uint16_t kFlow = 0x8007;
 constexpr TrafficClass kClass = TrafficClass::kTelemetry;
 
 // A flow of a packet a millisecond whose destination reports every 100 ms what `share` leaves.
+// Stops at an alarm: whoever gets one has to call Restart.
 struct World {
   FlowProgress flows;
   Time now = kStart;
@@ -27,6 +28,7 @@ struct World {
                        {kFlow, sent, static_cast<std::uint32_t>(arrived), Duration(104ms)});
       }
       for (auto& a : flows.TakeAlarms(now)) alarms.push_back(a);
+      if (!alarms.empty()) return;
     }
   }
 };
@@ -48,8 +50,9 @@ BOOST_AUTO_TEST_CASE(silence_of_a_destination_that_reported_raises_an_alarm_once
   BOOST_TEST(w.alarms[0].stalled);
   BOOST_TEST(w.alarms[0].reporter);
   w.flows.Restart(w.now, kTo, kClass);
+  w.alarms.clear();
   w.Run(100ms, 0, false);
-  BOOST_TEST(w.alarms.size() == 1);
+  BOOST_TEST(w.alarms.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_destination_that_never_reported_gets_more_time) {
@@ -86,6 +89,7 @@ BOOST_AUTO_TEST_CASE(a_late_report_that_nothing_was_lost_calls_the_alarm_false) 
   w.Run(400ms, 1, false);
   BOOST_REQUIRE(w.alarms.size() == 1);
   w.flows.Restart(w.now, kTo, kClass);
+  w.alarms.clear();
   w.Run(10ms, 1, false);
   const ProgressReport all{kFlow, w.sent, static_cast<std::uint32_t>(w.arrived), Duration(104ms)};
   BOOST_TEST((w.flows.OnReport(w.now, kTo, all) == FlowProgress::News::kNothingLost));
@@ -94,6 +98,7 @@ BOOST_AUTO_TEST_CASE(a_late_report_that_nothing_was_lost_calls_the_alarm_false) 
   lost.Run(1s, 1);
   lost.Run(400ms, 0, false);
   lost.flows.Restart(lost.now, kTo, kClass);
+  lost.alarms.clear();
   lost.Run(10ms, 1, false);
   const ProgressReport some{kFlow, lost.sent, static_cast<std::uint32_t>(lost.arrived),
                             Duration(104ms)};
