@@ -30,10 +30,11 @@ NetworkServer::NetworkServer(const Region& region, Random* random, int rx_delay_
 }
 
 std::optional<ServerEffect> NetworkServer::PollEffect() {
-  if (effects_.empty()) return std::nullopt;
   std::optional<ServerEffect> e;
-  e.emplace(std::move(effects_.front()));
-  effects_.pop_front();
+  if (!effects_.empty()) {
+    e = std::move(effects_.front());
+    effects_.pop_front();
+  }
   return e;
 }
 
