@@ -13,7 +13,7 @@ constexpr int kWalkShift = 2;
 constexpr std::uint8_t kCopyBit = 0x10;
 constexpr std::uint8_t kCarriedBit = 0x20;
 constexpr std::uint8_t kFragmentBit = 0x40;
-constexpr std::uint8_t kReservedBit = 0x80;
+constexpr std::uint8_t kAttemptBit = 0x80;
 
 // Hello intervals: milliseconds, or with this bit set units of 64 ms.
 constexpr std::uint16_t kLongIntervalBit = 0x8000;
@@ -70,13 +70,14 @@ void WriteDataHeader(const DataHeader& h, ByteWriter* out) {
   const bool fragmented = h.fragments > 1;
   out->U8(static_cast<std::uint8_t>(h.traffic_class) | (h.walk << kWalkShift) |
           (h.copy != 0 ? kCopyBit : 0) | (h.carried.size() > 0 ? kCarriedBit : 0) |
-          (fragmented ? kFragmentBit : 0));
+          (fragmented ? kFragmentBit : 0) | (h.attempt != 0 ? kAttemptBit : 0));
   out->U8(h.hop_limit);
   out->U32(h.destination.value);
   out->U32(h.id.origin.value);
   out->U16(h.id.epoch);
   out->U16(h.id.flow);
   out->U48(h.id.sequence);
+  if (h.attempt != 0) out->U8(h.attempt);
   if (fragmented) {
     out->U8(h.fragment);
     out->U8(h.fragments);
@@ -94,7 +95,6 @@ bool ReadDataHeader(ByteSpan body, DataHeader* header, ByteSpan* payload) {
   ByteReader in(body);
   DataHeader h;
   const std::uint8_t flags = in.U8();
-  if ((flags & kReservedBit) != 0) return false;
   h.traffic_class = static_cast<TrafficClass>(flags & kClassMask);
   h.walk = (flags >> kWalkShift) & kWalkMax;
   h.copy = (flags & kCopyBit) != 0 ? 1 : 0;
@@ -104,6 +104,10 @@ bool ReadDataHeader(ByteSpan body, DataHeader* header, ByteSpan* payload) {
   h.id.epoch = in.U16();
   h.id.flow = in.U16();
   h.id.sequence = in.U48();
+  if ((flags & kAttemptBit) != 0) {
+    h.attempt = in.U8();
+    if (h.attempt == 0) return false;
+  }
   if ((flags & kFragmentBit) != 0) {
     h.fragment = in.U8();
     h.fragments = in.U8();

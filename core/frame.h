@@ -102,6 +102,9 @@ struct DataHeader {
   TrafficClass traffic_class = TrafficClass::kTelemetry;
   std::uint8_t walk = 0;  // 0..3: bumped when a packet is sent again on suspicion
   std::uint8_t copy = 0;  // 0..1: second disjoint copy
+  // How often the origin has sent the packet anew for want of a receipt: each attempt is walks of
+  // its own to the relays. Wraps from 255 to 1.
+  std::uint8_t attempt = 0;
   std::uint8_t hop_limit = 0;
   ShortId destination;
   PacketId id;
@@ -111,7 +114,8 @@ struct DataHeader {
 };
 inline constexpr std::uint8_t kWalkMax = 3;
 inline constexpr std::size_t kDataHeaderBytesMin = 1 + 1 + 1 + 4 + 4 + 2 + 2 + 6;
-inline constexpr std::size_t kDataHeaderBytesMax = kDataHeaderBytesMin + 2 + 1 + 5 * kCarriedMax;
+inline constexpr std::size_t kDataHeaderBytesMax =
+    kDataHeaderBytesMin + 1 + 2 + 1 + 5 * kCarriedMax;
 
 // ---- writers: append one chunk
 void WriteFeedback(const Feedback& f, ByteWriter* out);

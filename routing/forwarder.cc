@@ -105,7 +105,8 @@ ForwardDecision Forwarder::Decide(Time now, DataHeader* header, AdjacencyIndex i
     d.what = ForwardDecision::What::kDeliver;
     return d;
   }
-  const WalkId id{header->id, header->destination, header->copy, header->walk, header->fragment};
+  const WalkId id{header->id,   header->destination, header->copy,
+                  header->walk, header->fragment,    header->attempt};
   Walk* walk = memory_.Find(now, id);
   if (walk == nullptr) {
     walk = memory_.Create(now, id, in);

@@ -13,7 +13,8 @@ std::uint64_t WalkMemory::Hash(const WalkId& id) {
                     (std::uint64_t{id.packet.epoch} << 16) | id.packet.flow;
   h ^= id.packet.sequence * 0x9e3779b97f4a7c15ull;
   h += id.destination.value * 0xff51afd7ed558ccdull;
-  h += (std::uint64_t{id.copy} << 17) | (std::uint64_t{id.walk} << 9) | id.fragment;
+  h += (std::uint64_t{id.attempt} << 18) | (std::uint64_t{id.copy} << 17) |
+       (std::uint64_t{id.walk} << 9) | id.fragment;
   h ^= h >> 32;
   h *= 0xd6e8feb86659fd93ull;
   return h ^ (h >> 32);

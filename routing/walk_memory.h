@@ -15,16 +15,17 @@
 
 namespace selvage {
 
-// One walk: a packet, its copy and its resend number.
+// One walk: a packet, its copy, and the numbers of its resends by the origin and by relays.
 struct WalkId {
   PacketId packet;
   ShortId destination;  // sequence numbers count per destination and flow
   std::uint8_t copy = 0;
   std::uint8_t walk = 0;
   std::uint8_t fragment = 0;
+  std::uint8_t attempt = 0;
   friend bool operator==(const WalkId& a, const WalkId& b) {
     return a.packet == b.packet && a.destination == b.destination && a.copy == b.copy &&
-           a.walk == b.walk && a.fragment == b.fragment;
+           a.walk == b.walk && a.fragment == b.fragment && a.attempt == b.attempt;
   }
 };
 

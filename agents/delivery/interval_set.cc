@@ -1,5 +1,6 @@
 #include "agents/delivery/interval_set.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "core/bytes.h"
@@ -29,6 +30,31 @@ bool IntervalSet::Insert(std::uint64_t first, std::uint64_t last) {
     intervals_[first] = last;
   }
   return true;
+}
+
+bool IntervalSet::Close(std::uint64_t first, std::uint64_t last) {
+  if (first > last) return true;
+  auto it = intervals_.upper_bound(first);
+  if (it != intervals_.begin() && std::prev(it)->second + 1 >= first) --it;
+  const bool joins = it != intervals_.end() && it->first <= last + 1;
+  if (!joins && intervals_.size() >= kIntervalsMax) return false;
+  while (it != intervals_.end() && it->first <= last + 1) {
+    first = std::min(first, it->first);
+    last = std::max(last, it->second);
+    it = intervals_.erase(it);
+  }
+  intervals_[first] = last;
+  return true;
+}
+
+std::uint64_t IntervalSet::Floor() const {
+  return intervals_.empty() || intervals_.begin()->first != 0 ? 0 : intervals_.begin()->second + 1;
+}
+
+std::optional<std::pair<std::uint64_t, std::uint64_t>> IntervalSet::Around(std::uint64_t n) const {
+  auto it = intervals_.upper_bound(n);
+  if (it == intervals_.begin() || std::prev(it)->second < n) return std::nullopt;
+  return *std::prev(it);
 }
 
 std::string IntervalSet::Encode() const {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace selvage {
 
@@ -23,6 +24,12 @@ class IntervalSet {
   // Adds first..last. False, and nothing changed, when any of it is there already or the set is
   // full.
   bool Insert(std::uint64_t first, std::uint64_t last);
+  // Adds what of first..last is not there yet. False, and nothing changed, when the set is full.
+  bool Close(std::uint64_t first, std::uint64_t last);
+  // The smallest number such that all below it are in the set.
+  std::uint64_t Floor() const;
+  // The interval around `n`; nullopt when n is not in the set.
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> Around(std::uint64_t n) const;
   std::size_t intervals() const { return intervals_.size(); }
 
   std::string Encode() const;

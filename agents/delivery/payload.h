@@ -12,18 +12,19 @@ namespace selvage {
 
 enum class PayloadKind : std::uint8_t {
   kMessage = 0,
-  kReceipt = 1,  // body: epoch (4), flow (2), sequence (6) of the first packet received
+  kReceipt = 1,      // body: reports on flows of the node it is sent to (flow_report.h)
+  kGone = 2,         // body: reports on flows of the node it comes from
   kProgress = 3,     // body: what arrives of a flow (progress.h)
   kProbe = 4,        // body: nonce (8), n (1), nodes the answer keeps off (4 * n), padding
   kProbeAnswer = 5,  // body: the probe's nonce (8)
 };
-inline bool IsPayloadKind(std::uint8_t kind) { return kind <= 5 && kind != 2; }
+inline constexpr std::uint8_t kPayloadKinds = 6;
 
 inline constexpr std::size_t kPayloadHeaderBytes = 3;
 // Body bytes in one packet: what fits 1,452 bytes of frame with every header at its largest, so
 // that a packet of a TUN with MTU 1,280 is never cut.
 inline constexpr std::size_t kFragmentBodyBytes = 1280;
-// Receipts of a class are a flow of their own.
+// Receipts and gone reports of a class are a flow of their own.
 inline constexpr std::uint16_t kReceiptPort = 0x3fff;
 // So are reports of progress and answers to probes.
 inline constexpr std::uint16_t kControlPort = 0x3ffe;

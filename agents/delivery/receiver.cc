@@ -1,6 +1,7 @@
 #include "agents/delivery/receiver.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace selvage {
 namespace {
@@ -46,55 +47,67 @@ Receiver::Window* Receiver::WindowOf(const FlowKey& flow) {
   return &it->second;
 }
 
-std::optional<ReceivedMessage> Receiver::OnPacket(Time now, const DataHeader& header, Epoch epoch,
-                                                  ByteSpan sealed) {
+std::vector<ReceivedMessage> Receiver::OnPacket(Time now, const DataHeader& header, Epoch epoch,
+                                                ByteSpan sealed) {
+  std::vector<ReceivedMessage> out;
   const FlowKey flow(header.id.origin.value, epoch.value, header.id.flow);
-  if (header.id.sequence < header.fragment) {
+  const std::uint64_t sequence = header.id.sequence;
+  if (sequence < header.fragment) {
     ++counters_.malformed;
-    return std::nullopt;
+    return out;
   }
   const bool durable =
       WantsReceipt(header.traffic_class) && (header.id.flow & 0x3fffu) != kReceiptPort;
   bool duplicate = false;
   if (durable) {
     const auto seen = received_.find(flow);
-    duplicate = seen != received_.end() && seen->second.Contains(header.id.sequence);
+    duplicate = (seen != received_.end() && seen->second.Contains(sequence)) ||
+                reorder_.Around(flow, sequence).has_value();
   } else {
     const auto window = windows_.find(flow);
-    if (window != windows_.end() && !window->second.window.WouldAccept(header.id.sequence)) {
+    if (window != windows_.end() && !window->second.window.WouldAccept(sequence)) {
       ++counters_.duplicates;
-      return std::nullopt;
+      return out;
     }
   }
   std::optional<Bytes> plain = cipher_->Open(header, epoch, sealed);
   if (!plain) {
     ++counters_.forged;
-    return std::nullopt;
+    return out;
   }
-  if (plain->size() < kPayloadHeaderBytes || !IsPayloadKind((*plain)[0])) {
+  // The class decides what is promised, the flow's number what is remembered: they must agree.
+  if (plain->size() < kPayloadHeaderBytes || (*plain)[0] >= kPayloadKinds ||
+      header.id.flow >> 14 != static_cast<unsigned>(header.traffic_class) ||
+      (durable && (*plain)[0] != static_cast<std::uint8_t>(PayloadKind::kMessage))) {
     ++counters_.malformed;
-    return std::nullopt;
+    return out;
   }
+  if (duplicate) {  // its receipt got lost, or this is the second copy: told (again) either way
+    ++counters_.duplicates;
+    Owe(now, flow, sequence, false);
+    return out;
+  }
+  if (!durable) WindowOf(flow)->window.Accept(sequence);
+  if (header.copy != 0) ++counters_.second_copies;
   ReceivedMessage message;
   message.origin = header.id.origin;
-  message.epoch = epoch;
   message.traffic_class = header.traffic_class;
   message.kind = static_cast<PayloadKind>((*plain)[0]);
   message.port = static_cast<std::uint16_t>(((*plain)[1] << 8) | (*plain)[2]);
-  message.first = header.id;
-  message.first.sequence -= header.fragment;
-  message.wants_receipt = durable;
-  if (duplicate) {  // its receipt got lost: it is owed again
-    ++counters_.duplicates;
-    message.duplicate = true;
-    if (unsaved_.count(flow) != 0) Save(flow, &message);
-    return message;
-  }
-  if (!durable) WindowOf(flow)->window.Accept(header.id.sequence);
+  const std::uint64_t first = sequence - header.fragment;
   std::optional<Bytes> whole =
       header.fragments == 1 ? std::move(plain) : Assemble(now, header, flow, *std::move(plain));
-  if (!whole) return std::nullopt;
-  return Complete(std::move(message), header, flow, *std::move(whole));
+  if (!whole) return out;
+  whole->erase(whole->begin(), whole->begin() + kPayloadHeaderBytes);
+  message.body = *std::move(whole);
+  if (message.kind == PayloadKind::kGone) {
+    OnGone(now, message.origin, message.body, &out);
+  } else if (!durable) {
+    out.push_back(std::move(message));
+  } else {
+    Complete(now, flow, {first, first + header.fragments - 1u}, std::move(message), &out);
+  }
+  return out;
 }
 
 std::optional<Bytes> Receiver::Assemble(Time now, const DataHeader& header, const FlowKey& flow,
@@ -122,38 +135,160 @@ std::optional<Bytes> Receiver::Assemble(Time now, const DataHeader& header, cons
   return whole;
 }
 
-std::optional<ReceivedMessage> Receiver::Complete(ReceivedMessage message, const DataHeader& header,
-                                                  const FlowKey& flow, Bytes plain) {
-  plain.erase(plain.begin(), plain.begin() + kPayloadHeaderBytes);
-  message.body = std::move(plain);
-  if (!message.wants_receipt) return message;
+IntervalSet* Receiver::SetOf(const FlowKey& flow) {
   if (received_.size() >= kFlowsMax && received_.count(flow) == 0) {
     // One row has to go, on the disk as well. The first in order belongs to the oldest epoch of its
     // origin: the one least likely to still have anything in flight.
     const auto [origin, epoch, old_flow] = received_.begin()->first;
-    message.writes.push_back({StoreKey(origin, epoch, old_flow), std::nullopt});
+    deleted_.push_back({StoreKey(origin, epoch, old_flow), std::nullopt});
+    owed_.erase(received_.begin()->first);
     unsaved_.erase(received_.begin()->first);
     received_.erase(received_.begin());
   }
-  IntervalSet& set = received_[flow];
-  const std::uint64_t first = message.first.sequence;
-  if (!set.Insert(first, first + header.fragments - 1)) {
-    ++counters_.refused_full;
-    return std::nullopt;
+  return &received_[flow];
+}
+
+void Receiver::Complete(Time now, const FlowKey& flow, const SequenceRange& range,
+                        ReceivedMessage message, std::vector<ReceivedMessage>* out) {
+  if (message.traffic_class == TrafficClass::kCritical) {
+    InOrder(now, flow, range, std::move(message), out);
+    return;
   }
-  Save(flow, &message);
-  return message;
+  if (!SetOf(flow)->Insert(range.first, range.last)) {
+    ++counters_.refused_full;
+    return;
+  }
+  Owe(now, flow, range.first, true);
+  out->push_back(std::move(message));
 }
 
-void Receiver::Save(const FlowKey& flow, ReceivedMessage* message) {
-  const auto [origin, epoch, number] = flow;
-  message->writes.push_back({StoreKey(origin, epoch, number), received_.at(flow).Encode()});
-  unsaved_.erase(flow);
+void Receiver::InOrder(Time now, const FlowKey& flow, const SequenceRange& range,
+                       ReceivedMessage message, std::vector<ReceivedMessage>* out) {
+  IntervalSet* set = SetOf(flow);
+  if (range.first == set->Floor()) {
+    if (!set->Insert(range.first, range.last)) {
+      ++counters_.refused_full;
+      return;
+    }
+    Owe(now, flow, range.first, true);
+    out->push_back(std::move(message));
+    Drain(now, flow, out);
+    return;
+  }
+  if (!reorder_.Add(now, flow, range.first, {range.last, message.port, std::move(message.body)})) {
+    ++counters_.refused_full;
+    return;
+  }
+  ++counters_.reordered;
+  Owe(now, flow, range.first, false);
 }
 
-void Receiver::OnWriteRefused(const ReceivedMessage& message) {
-  const FlowKey flow(message.origin.value, message.epoch.value, message.first.flow);
-  if (received_.count(flow) != 0) unsaved_.insert(flow);
+void Receiver::Drain(Time now, const FlowKey& flow, std::vector<ReceivedMessage>* out) {
+  IntervalSet* set = SetOf(flow);
+  for (;;) {
+    const std::uint64_t first = set->Floor();
+    std::optional<HeldMessage> held = reorder_.Take(flow, first);
+    if (!held || !set->Insert(first, held->last)) return;
+    Owe(now, flow, first, true);
+    ReceivedMessage m;
+    m.origin = ShortId(std::get<0>(flow));
+    m.traffic_class = TrafficClass::kCritical;
+    m.port = held->port;
+    m.body = std::move(held->body);
+    out->push_back(std::move(m));
+  }
+}
+
+void Receiver::OnGone(Time now, ShortId origin, ByteSpan body, std::vector<ReceivedMessage>* out) {
+  const auto reports = DecodeReports(body);
+  if (!reports) {
+    ++counters_.malformed;
+    return;
+  }
+  for (const FlowReport& report : *reports) {
+    const FlowKey flow(origin.value, report.epoch.value, report.flow);
+    const auto set = received_.find(flow);
+    // Nothing waits in a flow that is not known; only what is critical waits at all.
+    if (set == received_.end() ||
+        report.flow >> 14 != static_cast<unsigned>(TrafficClass::kCritical)) {
+      continue;
+    }
+    auto close = [&](const SequenceRange& range) {
+      reorder_.Drop(flow, range);
+      if (set->second.Close(range.first, range.last)) ++counters_.gone;
+    };
+    if (report.floor > set->second.Floor()) close({set->second.Floor(), report.floor - 1});
+    for (const SequenceRange& range : report.ranges) close(range);
+    Owe(now, flow, set->second.Floor(), true);
+    Drain(now, flow, out);
+  }
+}
+
+void Receiver::Owe(Time now, const FlowKey& flow, std::uint64_t sequence, bool changed) {
+  if (owed_.empty()) receipts_due_ = std::max(now, last_batch_ + kReceiptGap);
+  Owed& owed = owed_[flow];
+  owed.changed = owed.changed || changed;
+  if (sequence >= SetOf(flow)->Floor()) owed.news.insert(sequence);
+  if (owed.news.size() >= kNewsMax) receipts_due_ = now;
+}
+
+// The floor says most of it; beyond it the runs that contain news, the lowest first.
+FlowReport Receiver::ReportOf(const FlowKey& flow, const Owed& owed) const {
+  const auto set = received_.find(flow);
+  FlowReport report;
+  report.epoch = Epoch(std::get<1>(flow));
+  report.flow = std::get<2>(flow);
+  report.floor = set == received_.end() ? 0 : set->second.Floor();
+  const bool critical = report.flow >> 14 == static_cast<unsigned>(TrafficClass::kCritical);
+  std::uint64_t from = report.floor;
+  for (const std::uint64_t n : owed.news) {
+    if (n < from || report.ranges.size() == kReportRangesMax) continue;
+    std::optional<SequenceRange> run;
+    if (critical) {
+      run = reorder_.Around(flow, n);
+    } else if (set != received_.end()) {
+      if (const auto i = set->second.Around(n)) run = SequenceRange{i->first, i->second};
+    }
+    if (!run) continue;
+    report.ranges.push_back(*run);
+    from = run->last + 1;
+  }
+  return report;
+}
+
+std::optional<ReceiptBatch> Receiver::TakeReceipts(Time now) {
+  if (now < NextDeadline()) return std::nullopt;
+  ReceiptBatch batch;
+  batch.writes = std::exchange(deleted_, {});
+  for (const auto& [flow, owed] : owed_) {
+    const auto [origin, epoch, number] = flow;
+    if (unsaved_.erase(flow) != 0 || owed.changed) {
+      batch.writes.push_back({StoreKey(origin, epoch, number), received_.at(flow).Encode()});
+    }
+    const auto c = static_cast<TrafficClass>(number >> 14);
+    const Bytes report = EncodeReport(ReportOf(flow, owed));
+    // Flows are in order of their origin: those of one origin and class share a packet.
+    if (batch.receipts.empty() || batch.receipts.back().to != ShortId(origin) ||
+        batch.receipts.back().traffic_class != c ||
+        batch.receipts.back().body.size() + report.size() > kReportBytesMax) {
+      batch.receipts.push_back({ShortId(origin), c, {}});
+    }
+    Bytes& body = batch.receipts.back().body;
+    body.insert(body.end(), report.begin(), report.end());
+  }
+  owed_.clear();
+  last_batch_ = now;
+  return batch;
+}
+
+void Receiver::OnRefused(const std::vector<ReceiptBatch::Receipt>& receipts) {
+  for (const ReceiptBatch::Receipt& r : receipts) {
+    const auto reports = DecodeReports(r.body);
+    for (const FlowReport& report : *reports) {
+      const FlowKey flow(r.to.value, report.epoch.value, report.flow);
+      if (received_.count(flow) != 0) unsaved_.insert(flow);
+    }
+  }
 }
 
 // Makes room: those whose time is up, and for a new one the oldest while there are too many.

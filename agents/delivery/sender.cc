@@ -5,13 +5,20 @@
 namespace selvage {
 namespace {
 
-constexpr char kPrefix[] = "outbox/";
-constexpr std::uint8_t kFormat = 1;
 // Walks end by the traversal rule (routing/forwarder.h); this bounds them in practice.
 constexpr std::uint8_t kHopLimit = 64;
+// Rounds without a receipt double at most so often: 40 ms to 10 s.
+constexpr int kSilentRoundsMax = 8;
 
-std::uint64_t FragmentsOf(std::size_t body_bytes) {
-  return std::max<std::uint64_t>(1, (body_bytes + kFragmentBodyBytes - 1) / kFragmentBodyBytes);
+bool IsCritical(std::uint16_t flow) {
+  return flow >> 14 == static_cast<unsigned>(TrafficClass::kCritical);
+}
+
+// What the header calls attempt number n of a message: 0 for the first, unless an earlier life may
+// have made attempts that relays still remember; 255 wraps to 1.
+std::uint8_t AttemptName(std::uint8_t base, std::uint32_t n) {
+  const std::uint32_t v = base + n;
+  return static_cast<std::uint8_t>(v == 0 ? 0 : 1 + (v - 1) % 255);
 }
 
 }  // namespace
@@ -19,103 +26,78 @@ std::uint64_t FragmentsOf(std::size_t body_bytes) {
 Sender::Sender(EndToEndCipher* cipher, ShortId self, Epoch epoch)
     : cipher_(cipher), self_(self), epoch_(epoch) {}
 
-std::string Sender::StoreKey(std::uint64_t number) {
-  Bytes b(8);
-  ByteWriter w(b);
-  w.U64(number);
-  return kPrefix + ToHex(b);
-}
-
-std::string Sender::Encode(const Kept& k) {
-  Bytes b(1 + 4 + 4 + 1 + 2 + 2 + 6 + 8 + k.message.body.size());
-  ByteWriter w(b);
-  w.U8(kFormat);
-  w.U32(k.message.to.value);
-  w.U32(k.epoch.value);
-  w.U8(static_cast<std::uint64_t>(k.message.traffic_class));
-  w.U16(k.message.port);
-  w.U16(k.flow);
-  w.U48(k.sequence);
-  w.U64(static_cast<std::uint64_t>(k.message.deadline.count()));
-  w.Put(k.message.body);
-  return std::string(b.begin(), b.end());
-}
-
-bool Sender::Decode(std::string_view encoded, Kept* out) {
-  ByteReader in(ByteSpan::Of(encoded));
-  if (in.U8() != kFormat) return false;
-  out->message.to = ShortId(in.U32());
-  out->epoch = Epoch(in.U32());
-  const std::uint8_t c = in.U8();
-  if (c >= kTrafficClasses) return false;
-  out->message.traffic_class = static_cast<TrafficClass>(c);
-  out->message.port = in.U16();
-  out->flow = in.U16();
-  out->sequence = in.U48();
-  out->message.deadline = Duration(static_cast<std::int64_t>(in.U64()));
-  out->message.body = in.Rest().ToBytes();
-  return in.ok();
-}
-
 // The time a message has left counts from anew after a restart: this node has no clock that goes on
 // while it is off.
 void Sender::Load(Time now, Store& store) {
-  store.Scan(kPrefix, [&](std::string_view key, std::string_view value) {
-    Bytes b;
+  store.Scan(kOutboxPrefix, [&](std::string_view key, std::string_view value) {
+    const auto number = ParseOutboxKey(key);
+    std::optional<OutboxRecord> record = DecodeOutboxRecord(value);
+    if (!number || !record) return true;
     Kept k;
-    if (!FromHex(key.substr(sizeof kPrefix - 1), &b) || b.size() != 8 || !Decode(value, &k)) {
-      return true;
-    }
+    static_cast<OutboxRecord&>(k) = *std::move(record);
     k.durable = true;
-    k.next_attempt = now;
+    k.stored = true;
+    k.attempt_base = static_cast<std::uint8_t>(1 + (epoch_.value * 37) % 200);
     k.expires = now + k.message.deadline;
-    bytes_ += k.message.body.size();
-    ByteReader in(b);
-    outbox_[in.U64()] = std::move(k);
+    Insert(*number, std::move(k));
     return outbox_.size() < kOutboxMax;
   });
+  for (auto& [key, flow] : flows_) Release(now, key, &flow);
 }
 
 std::uint64_t Sender::NextSequence(ShortId to, std::uint16_t flow, std::uint64_t count) {
-  std::uint64_t& next = sequences_[{to.value, flow}];
+  std::uint64_t& next = flows_[{to.value, flow}].next_sequence;
   const std::uint64_t first = next;
   next += count;
   return first;
 }
 
-void Sender::Seal(const OutgoingMessage& m, Epoch epoch, std::uint16_t flow, std::uint64_t sequence,
+void Sender::Seal(const OutboxRecord& r, std::uint8_t attempt, OutgoingPacket::Paths paths,
                   std::vector<OutgoingPacket>* out) {
-  const std::uint64_t fragments = FragmentsOf(m.body.size());
+  const OutgoingMessage& m = r.message;
+  const std::uint64_t fragments = r.last - r.sequence + 1;
   for (std::uint64_t i = 0; i < fragments; ++i) {
     OutgoingPacket p;
     p.header.traffic_class = m.traffic_class;
+    p.header.attempt = attempt;
     p.header.hop_limit = kHopLimit;
     p.header.destination = m.to;
-    p.header.id = {self_, static_cast<std::uint16_t>(epoch.value), flow, sequence + i};
+    p.header.id = {self_, static_cast<std::uint16_t>(r.epoch.value), r.flow, r.sequence + i};
     p.header.fragment = static_cast<std::uint8_t>(i);
     p.header.fragments = static_cast<std::uint8_t>(fragments);
     const ByteSpan piece = ByteSpan(m.body).Sub(i * kFragmentBodyBytes, kFragmentBodyBytes);
-    std::optional<Bytes> sealed = cipher_->Seal(p.header, epoch, MakePlain(m.kind, m.port, piece));
+    std::optional<Bytes> sealed =
+        cipher_->Seal(p.header, r.epoch, MakePlain(m.kind, m.port, piece));
     if (!sealed) return;
     p.payload = *std::move(sealed);
+    p.paths = paths;
     out->push_back(std::move(p));
   }
 }
 
 std::vector<OutgoingPacket> Sender::SealNow(const OutgoingMessage& m) {
   std::vector<OutgoingPacket> out;
-  const std::uint16_t flow =
-      FlowOf(m.traffic_class, m.kind == PayloadKind::kReceipt ? kReceiptPort : m.port);
-  Seal(m, epoch_, flow, NextSequence(m.to, flow, FragmentsOf(m.body.size())), &out);
+  OutboxRecord r;
+  r.message = m;
+  r.epoch = epoch_;
+  const bool reports = m.kind == PayloadKind::kReceipt || m.kind == PayloadKind::kGone;
+  r.flow = FlowOf(m.traffic_class, reports ? kReceiptPort : m.port);
+  const std::uint64_t fragments = FragmentsOf(m.body.size());
+  r.sequence = NextSequence(m.to, r.flow, fragments);
+  r.last = r.sequence + fragments - 1;
+  Seal(r, 0, OutgoingPacket::Paths::kOne, &out);
   return out;
 }
 
 std::uint64_t Sender::Keep(Time now, OutgoingMessage message, StoreWrite* write) {
+  *write = {};
   if (outbox_.size() >= kOutboxMax || bytes_ + message.body.size() > kOutboxBytesMax) return 0;
   Kept k;
   k.epoch = epoch_;
   k.flow = FlowOf(message.traffic_class, message.port);
-  k.sequence = NextSequence(message.to, k.flow, FragmentsOf(message.body.size()));
+  const std::uint64_t fragments = FragmentsOf(message.body.size());
+  k.sequence = NextSequence(message.to, k.flow, fragments);
+  k.last = k.sequence + fragments - 1;
   if (message.deadline <= Duration(0)) {
     message.deadline =
         message.traffic_class == TrafficClass::kCritical ? kDeadlineCritical : kDeadlineReliable;
@@ -123,96 +105,289 @@ std::uint64_t Sender::Keep(Time now, OutgoingMessage message, StoreWrite* write)
   k.expires = now + message.deadline;
   k.message = std::move(message);
   const std::uint64_t number = (std::uint64_t{epoch_.value} << 32) | ++last_number_;
-  *write = {StoreKey(number), Encode(k)};
-  bytes_ += k.message.body.size();
-  outbox_[number] = std::move(k);
+  if (k.message.store_late) {
+    k.durable = true;
+    k.store_at = now + kStoreLate;
+  } else {
+    k.stored = true;
+    *write = {OutboxKey(number), EncodeOutboxRecord(k)};
+  }
+  Kept* kept = Insert(number, std::move(k));
+  const FlowKey key(kept->message.to.value, kept->flow);
+  Release(now, key, &flows_[key]);
   return number;
+}
+
+Sender::Kept* Sender::Insert(std::uint64_t number, Kept k) {
+  bytes_ += k.message.body.size();
+  flows_[{k.message.to.value, k.flow}].pending[{k.epoch.value, k.sequence}] = number;
+  Kept* kept = &outbox_.emplace(number, std::move(k)).first->second;
+  Schedule(number, kept);
+  return kept;
 }
 
 bool Sender::OnDurable(Time now, std::uint64_t number) {
   auto it = outbox_.find(number);
   if (it == outbox_.end()) return false;
   it->second.durable = true;
-  it->second.next_attempt = now;
+  const FlowKey key(it->second.message.to.value, it->second.flow);
+  Release(now, key, &flows_[key]);
   return true;
 }
 
+// Leaves a gap in its flow, which is told to be gone as soon as the destination waits for it.
 std::optional<StoreWrite> Sender::Withdraw(std::uint64_t number) {
   auto it = outbox_.find(number);
   if (it == outbox_.end() || it->second.durable) return std::nullopt;
   Remove(it);
-  return StoreWrite{StoreKey(number), std::nullopt};
+  return StoreWrite{OutboxKey(number), std::nullopt};
 }
 
-void Sender::Remove(std::map<std::uint64_t, Kept>::iterator it) {
-  bytes_ -= it->second.message.body.size();
+void Sender::Release(Time now, const FlowKey& key, Flow* flow) {
+  if (flow->pending.empty()) return;
+  const Place head = flow->pending.begin()->first;
+  for (auto it = flow->pending.lower_bound(flow->next_release); it != flow->pending.end(); ++it) {
+    const auto [epoch, sequence] = it->first;
+    const bool waits =
+        IsCritical(key.second) && (epoch != head.first || sequence >= head.second + kFlowWindow);
+    Kept& k = outbox_.at(it->second);
+    if (waits || !k.durable) return;
+    k.released = true;
+    k.next_attempt = now;
+    Schedule(it->second, &k);
+    flow->next_release = {epoch, sequence + 1};
+  }
+}
+
+void Sender::Schedule(std::uint64_t number, Kept* k) {
+  const Time at = std::min({k->next_attempt, k->overdue_at, k->store_at, k->expires});
+  if (at == k->scheduled) return;
+  if (k->scheduled != kNever) deadlines_.erase({k->scheduled, number});
+  k->scheduled = at;
+  if (at != kNever) deadlines_.emplace(at, number);
+}
+
+void Sender::Remove(Outbox::iterator it) {
+  Kept& k = it->second;
+  bytes_ -= k.message.body.size();
+  Flow& flow = flows_[{k.message.to.value, k.flow}];
+  flow.pending.erase({k.epoch.value, k.sequence});
+  if (k.held) --flow.held;
+  if (k.scheduled != kNever) deadlines_.erase({k.scheduled, it->first});
   outbox_.erase(it);
 }
 
-Bytes Sender::ReceiptBody(Epoch epoch, const PacketId& first) {
-  Bytes body(12);
-  ByteWriter w(body);
-  w.U32(epoch.value);
-  w.U16(first.flow);
-  w.U48(first.sequence);
-  return body;
+Sender::Settled Sender::Deliver(Outbox::iterator it) {
+  Settled s{it->first, true, "", std::nullopt};
+  if (it->second.stored) s.write = StoreWrite{OutboxKey(it->first), std::nullopt};
+  Remove(it);
+  return s;
 }
 
-Sender::Settled Sender::OnReceipt(ShortId from, ByteSpan body) {
-  ByteReader in(body);
-  const Epoch epoch(in.U32());
-  const std::uint16_t flow = in.U16();
-  const std::uint64_t sequence = in.U48();
-  if (!in.ok()) return {};
-  for (auto it = outbox_.begin(); it != outbox_.end(); ++it) {
-    const Kept& k = it->second;
-    if (k.message.to != from || k.epoch != epoch || k.flow != flow || k.sequence != sequence)
+void Sender::Expire(Outbox::iterator it) {
+  ++counters_.expired;
+  const auto waited =
+      std::chrono::duration_cast<std::chrono::milliseconds>(it->second.message.deadline).count();
+  Settled s{it->first, false, "no receipt within " + std::to_string(waited) + " ms", std::nullopt};
+  if (it->second.stored) s.write = StoreWrite{OutboxKey(it->first), std::nullopt};
+  expired_.push_back(std::move(s));
+  Remove(it);
+}
+
+std::vector<Sender::Settled> Sender::OnReceipt(Time now, ShortId from, ByteSpan body) {
+  std::vector<Settled> out;
+  const auto reports = DecodeReports(body);
+  if (!reports) return out;
+  Duration rtt{-1};
+  for (const FlowReport& report : *reports) OnReport(now, from, report, &rtt, &out);
+  auto peer = peers_.find(from.value);
+  if (peer == peers_.end()) return out;
+  if (rtt >= Duration(0)) peer->second.rtt.OnSample(rtt);
+  peer->second.silent_rounds = 0;
+  return out;
+}
+
+void Sender::OnReport(Time now, ShortId from, const FlowReport& report, Duration* rtt,
+                      std::vector<Settled>* out) {
+  const FlowKey key(from.value, report.flow);
+  const auto found = flows_.find(key);
+  if (found == flows_.end() || found->second.pending.empty()) return;
+  Flow& flow = found->second;
+  const std::uint32_t epoch = report.epoch.value;
+  // The longest trip of those that were sent once (Karn): it contains the receiver's batching.
+  auto measure = [&](const Kept& k) {
+    if (k.attempts == 1 && !k.held) *rtt = std::max(*rtt, now - k.last_sent);
+  };
+  auto settle = [&](std::uint64_t first, std::uint64_t last) {
+    for (auto it = flow.pending.lower_bound({epoch, first});
+         it != flow.pending.end() && it->first <= Place(epoch, last);) {
+      const auto kept = outbox_.find((it++)->second);
+      if (kept->second.attempts == 0) continue;  // it cannot have what was never sent
+      measure(kept->second);
+      out->push_back(Deliver(kept));
+    }
+  };
+  if (report.floor > 0) settle(0, report.floor - 1);
+  for (const SequenceRange& range : report.ranges) {
+    if (!IsCritical(report.flow)) {
+      settle(range.first, range.last);
       continue;
-    Settled s{it->first, true, "", {StoreKey(it->first), std::nullopt}};
-    Remove(it);
-    return s;
+    }
+    for (auto it = flow.pending.lower_bound({epoch, range.first});
+         it != flow.pending.end() && it->first <= Place(epoch, range.last); ++it) {
+      Kept& k = outbox_.at(it->second);
+      if (k.attempts == 0) continue;
+      measure(k);
+      if (!k.held) ++flow.held;
+      k.held = true;
+      k.overdue_at = kNever;
+      k.next_attempt = now + kHeldPause;
+      Schedule(it->second, &k);
+    }
   }
-  return {};
+  if (flow.held > 0) ReportGone(now, key, report.epoch, report.floor, &flow);
+  Release(now, key, &flow);
+}
+
+// The destination has messages beyond `floor` and waits for that one. Unless it is still to come,
+// all that is neither settled nor pending is told to be gone.
+void Sender::ReportGone(Time now, const FlowKey& key, Epoch epoch, std::uint64_t floor,
+                        Flow* flow) {
+  const Place end(epoch.value + 1, 0);
+  auto it = flow->pending.lower_bound({epoch.value, 0});
+  if (now < flow->gone_not_before || it == flow->pending.end() || it->first >= end ||
+      it->first.second <= floor) {
+    return;
+  }
+  FlowReport gone;
+  gone.epoch = epoch;
+  gone.flow = key.second;
+  gone.floor = it->first.second;
+  std::uint64_t next = outbox_.at(it->second).last + 1;
+  for (++it; it != flow->pending.end() && it->first < end; ++it) {
+    if (gone.ranges.size() == kReportRangesMax) break;
+    if (it->first.second > next) gone.ranges.push_back({next, it->first.second - 1});
+    next = outbox_.at(it->second).last + 1;
+  }
+  flow->gone_not_before = now + peers_[key.first].rtt.Timeout();
+  ++counters_.gone_reports;
+  OutgoingMessage m;
+  m.to = ShortId(key.first);
+  m.traffic_class = TrafficClass::kCritical;
+  m.kind = PayloadKind::kGone;
+  m.body = EncodeReport(gone);
+  for (OutgoingPacket& p : SealNow(m)) {
+    if (worried(now, m.to)) p.paths = OutgoingPacket::Paths::kTwo;
+    packets_.push_back(std::move(p));
+  }
 }
 
 void Sender::OnMapChanged(Time now) {
+  for (auto& [to, peer] : peers_) {
+    peer.silent_rounds = 0;
+    peer.round_end = std::min(peer.round_end, now);
+  }
   for (auto& [number, k] : outbox_) {
-    if (!k.durable || k.pause <= kRetryFirst) continue;
-    k.pause = kRetryFirst;
-    k.next_attempt = std::min(k.next_attempt, now + kRetryFirst);
+    if (k.attempts == 0 || k.held) continue;
+    const Duration pause = peers_[k.message.to.value].rtt.Timeout();
+    if (k.pause <= pause) continue;
+    k.pause = pause;
+    k.next_attempt = std::min(k.next_attempt, now + pause);
+    Schedule(number, &k);
   }
 }
 
+bool Sender::worried(Time now, ShortId to) const {
+  const auto it = peers_.find(to.value);
+  return it != peers_.end() && now < it->second.worried_until;
+}
+
+// What is under way to `to` and not on two paths yet: now it is.
+void Sender::Worry(Time now, ShortId to) {
+  Peer& peer = peers_[to.value];
+  if (now >= peer.worried_until) ++counters_.worries;
+  peer.worried_until = now + kWorry;
+  int left = kSecondsMax;
+  for (auto f = flows_.lower_bound({to.value, 0}); f != flows_.end() && f->first.first == to.value;
+       ++f) {
+    if (!IsCritical(f->first.second)) break;  // flows of the class have the lowest numbers
+    for (auto& [place, number] : f->second.pending) {
+      Kept& k = outbox_.at(number);
+      if (k.attempts == 0 || k.held || k.second) continue;
+      if (left-- == 0) return;
+      k.second = true;
+      Seal(k, AttemptName(k.attempt_base, k.attempts - 1), OutgoingPacket::Paths::kSecondOnly,
+           &packets_);
+    }
+  }
+}
+
+bool Sender::TakeRetry(Time now, Peer* peer) {
+  if (now >= peer->round_end) {
+    peer->round_end = now + std::min(peer->rtt.Timeout() * (1 << peer->silent_rounds), kPauseMax);
+    peer->round_left = kRetriesPerRound;
+    if (peer->silent_rounds < kSilentRoundsMax) ++peer->silent_rounds;
+  }
+  if (peer->round_left == 0) return false;
+  --peer->round_left;
+  return true;
+}
+
+void Sender::Attempt(Time now, Kept* k) {
+  Peer& peer = peers_[k->message.to.value];
+  if (k->attempts > 0) {
+    if (!TakeRetry(now, &peer)) {
+      k->next_attempt = peer.round_end;
+      return;
+    }
+    ++counters_.retries;
+  }
+  const bool critical = IsCritical(k->flow);
+  k->second = critical && now < peer.worried_until;
+  Seal(*k, AttemptName(k->attempt_base, k->attempts),
+       k->second ? OutgoingPacket::Paths::kTwo : OutgoingPacket::Paths::kOne, &packets_);
+  if (k->held) --flows_[{k->message.to.value, k->flow}].held;
+  k->held = false;
+  ++k->attempts;
+  k->last_sent = now;
+  k->pause = k->attempts == 1 ? peer.rtt.Timeout() : std::min(k->pause * 2, kPauseMax);
+  k->next_attempt = now + k->pause;
+  k->overdue_at = critical ? now + peer.rtt.Overdue() : kNever;
+}
+
 void Sender::OnTimeout(Time now) {
-  for (auto it = outbox_.begin(); it != outbox_.end();) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+    const std::uint64_t number = deadlines_.begin()->second;
+    const auto it = outbox_.find(number);
     Kept& k = it->second;
     if (now >= k.expires) {
-      expired_.push_back({it->first,
-                          false,
-                          "no receipt within " +
-                              std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                                 k.message.deadline)
-                                                 .count()) +
-                              " ms",
-                          {StoreKey(it->first), std::nullopt}});
-      Remove(it++);
+      const FlowKey key(k.message.to.value, k.flow);
+      const Epoch epoch = k.epoch;
+      const std::uint64_t sequence = k.sequence;
+      const bool critical = IsCritical(k.flow);
+      Expire(it);
+      Flow& flow = flows_[key];
+      if (critical && flow.held > 0) ReportGone(now, key, epoch, sequence, &flow);
+      Release(now, key, &flow);
       continue;
     }
-    if (k.durable && now >= k.next_attempt) {
-      Seal(k.message, k.epoch, k.flow, k.sequence, &packets_);
-      k.next_attempt = now + k.pause;
-      k.pause = std::min(k.pause * 2, kRetryMax);
+    if (now >= k.store_at) {
+      k.store_at = kNever;
+      k.stored = true;
+      ++counters_.stored_late;
+      writes_.push_back({OutboxKey(number), EncodeOutboxRecord(k)});
     }
-    ++it;
+    if (now >= k.overdue_at) {
+      k.overdue_at = kNever;
+      Worry(now, k.message.to);
+    }
+    if (now >= k.next_attempt) Attempt(now, &k);
+    Schedule(number, &k);
   }
 }
 
 Time Sender::NextDeadline() const {
-  Time at = kNever;
-  for (const auto& [number, k] : outbox_) {
-    at = std::min(at, k.durable ? std::min(k.next_attempt, k.expires) : k.expires);
-  }
-  return at;
+  return deadlines_.empty() ? kNever : deadlines_.begin()->first;
 }
 
 }  // namespace selvage

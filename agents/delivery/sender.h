@@ -1,47 +1,71 @@
 // The sending end: numbers, seals and cuts messages; keeps what was promised until its receipt.
 //
 // Telemetry and bulk are sealed and forgotten. Critical and reliable go into the outbox first: the
-// write is durable before the message counts as accepted and before its first packet leaves. It is
-// then sent, and sent again with growing pauses, until the destination's receipt arrives or its
-// time is up. A message keeps its epoch, flow and sequence over restarts of this node, so that the
-// destination recognises it. Bounded at kOutboxMax messages and kOutboxBytesMax.
+// write is durable before the message counts as accepted and before its first packet leaves (IP
+// packets are written late, see OutgoingMessage::store_late). A message is sent again, by the
+// measured round trip and with growing pauses, until the destination's receipt arrives or its time
+// is up. It keeps its epoch, flow and sequence over restarts of this node, so that the destination
+// recognises it, and its bytes: one nonce must never seal two plain texts.
+//
+// Critical is delivered in order, which needs little here. What was given up is told to the
+// destination (gone report), so that it does not wait for it: when it happens, and again whenever a
+// receipt shows that the destination still waits. What this life sends in a flow waits until what
+// the last life left in it is settled. At most kFlowWindow sequence numbers of a flow are under
+// way, for the destination's memory is bounded too.
+//
+// While receipts are overdue the sender is worried about that destination: critical packets, those
+// under way and new ones, are asked to take a second, disjoint path.
+//
+// Bounded at kOutboxMax messages and kOutboxBytesMax. Each event costs O(log n): messages are
+// indexed by deadline and by (destination, flow, epoch, sequence). Sans-I/O.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agents/delivery/end_to_end_cipher.h"
-#include "agents/delivery/payload.h"
+#include "agents/delivery/flow_report.h"
+#include "agents/delivery/outbox_record.h"
+#include "agents/delivery/round_trip.h"
 #include "core/store.h"
 #include "core/time.h"
 
 namespace selvage {
 
 struct OutgoingPacket {
+  enum class Paths : std::uint8_t {
+    kOne,
+    kTwo,         // on two disjoint paths, if there are
+    kSecondOnly,  // the first copy is under way
+  };
   DataHeader header;
   Bytes payload;  // sealed
-};
-
-struct OutgoingMessage {
-  ShortId to;
-  TrafficClass traffic_class = TrafficClass::kTelemetry;
-  PayloadKind kind = PayloadKind::kMessage;
-  std::uint16_t port = 0;
-  Bytes body;
-  Duration deadline{0};  // 0: the class's default
+  Paths paths = Paths::kOne;
 };
 
 class Sender {
  public:
   static constexpr std::size_t kOutboxMax = 4096;
   static constexpr std::size_t kOutboxBytesMax = 16 * 1024 * 1024;
-  static constexpr Duration kRetryFirst = 300ms;
-  static constexpr Duration kRetryMax = 10s;
   static constexpr Duration kDeadlineCritical = 1s;
   static constexpr Duration kDeadlineReliable = std::chrono::hours(24);
+  static constexpr Duration kPauseMax = 10s;
+  static constexpr Duration kStoreLate = 200ms;
+  static constexpr std::uint64_t kFlowWindow = 512;
+  // Messages sent again to one destination in one round trip: losses are mended, a dead path is not
+  // hammered. Rounds without any receipt grow longer.
+  static constexpr int kRetriesPerRound = 32;
+  // Worry outlasts its last reason by this; a repair takes some 30 ms.
+  static constexpr Duration kWorry = 100ms;
+  // What is under way is sent a second time when worry begins, at most so many messages.
+  static constexpr int kSecondsMax = 64;
+  // The destination has it in memory, waiting for its turn: only its restart could lose it.
+  static constexpr Duration kHeldPause = 300ms;
 
   Sender(EndToEndCipher* cipher, ShortId self, Epoch epoch);
 
@@ -51,68 +75,119 @@ class Sender {
   // Best effort: packets to send now. Empty when the destination's certificate is unknown.
   std::vector<OutgoingPacket> SealNow(const OutgoingMessage& message);
 
-  // Critical and reliable: the message's number (> 0) and the write that makes it durable; 0 when
-  // the outbox is full. Call OnDurable once the write is.
+  // Critical and reliable: the message's number (> 0); 0 when the outbox is full. With a write in
+  // *write (its key is not empty) call OnDurable once that is durable; else the message is due at
+  // once.
   std::uint64_t Keep(Time now, OutgoingMessage message, StoreWrite* write);
   // False when no such message waits any more.
   bool OnDurable(Time now, std::uint64_t number);
   // Takes back a message that is not durable yet: the write that removes it. nullopt when it is
   // durable or gone.
   std::optional<StoreWrite> Withdraw(std::uint64_t number);
+  bool full() const { return outbox_.size() >= kOutboxMax || bytes_ >= kOutboxBytesMax; }
 
   struct Settled {
-    std::uint64_t number = 0;  // 0: unknown receipt
+    std::uint64_t number = 0;
     bool delivered = false;
     std::string reason;
-    StoreWrite write;
+    std::optional<StoreWrite> write;  // if it was on disk
   };
-  // The destination has it. number 0 when no such message waits.
-  Settled OnReceipt(ShortId from, ByteSpan body);
-  // The body of a receipt for a message of `epoch`.
-  static Bytes ReceiptBody(Epoch epoch, const PacketId& first);
+  // What `from` has received of this node's flows: the messages that are settled by it. Malformed
+  // and unknown reports change nothing.
+  std::vector<Settled> OnReceipt(Time now, ShortId from, ByteSpan body);
 
   // The map changed: a message without a path may have one now.
   void OnMapChanged(Time now);
   void OnTimeout(Time now);
   Time NextDeadline() const;
-  bool idle() const { return packets_.empty() && expired_.empty(); }  // nothing to take
-  // Packets due by OnTimeout; messages whose time is up.
+  bool idle() const { return packets_.empty() && expired_.empty() && writes_.empty(); }
+  // Packets due; messages whose time is up; writes that nobody waits for.
   std::vector<OutgoingPacket> TakePackets() { return std::exchange(packets_, {}); }
   std::vector<Settled> TakeExpired() { return std::exchange(expired_, {}); }
+  std::vector<StoreWrite> TakeWrites() { return std::exchange(writes_, {}); }
+
+  // Receipts from `to` are, or were a moment ago, overdue.
+  bool worried(Time now, ShortId to) const;
 
   std::size_t size() const { return outbox_.size(); }
   std::size_t bytes() const { return bytes_; }
 
+  struct Counters {
+    std::uint64_t expired = 0;
+    std::uint64_t retries = 0;      // messages sent again
+    std::uint64_t worries = 0;      // times that worry began
+    std::uint64_t stored_late = 0;  // store_late messages that got written after all
+    std::uint64_t gone_reports = 0;
+  };
+  const Counters& counters() const { return counters_; }
+
  private:
-  struct Kept {
-    OutgoingMessage message;
-    Epoch epoch;
-    std::uint16_t flow = 0;
-    std::uint64_t sequence = 0;
-    bool durable = false;
+  struct Kept : OutboxRecord {
+    bool durable = false;   // may be sent
+    bool stored = false;    // has a row on the disk, or will
+    bool released = false;  // its turn in the flow has come
+    bool held = false;      // the destination has it in memory
+    bool second = false;    // this attempt took two paths
+    std::uint32_t attempts = 0;
+    std::uint8_t attempt_base = 0;  // first value of the header's attempt
+    Time last_sent{};
     Time next_attempt = kNever;
+    Time overdue_at = kNever;
+    Time store_at = kNever;
     Time expires{};
-    Duration pause = kRetryFirst;
+    Duration pause{0};
+    Time scheduled = kNever;  // its place in deadlines_
+  };
+  using Outbox = std::map<std::uint64_t, Kept>;
+  using FlowKey = std::pair<std::uint32_t, std::uint16_t>;  // to, flow
+  using Place = std::pair<std::uint32_t, std::uint64_t>;    // epoch, sequence
+  struct Flow {
+    std::uint64_t next_sequence = 0;
+    std::map<Place, std::uint64_t> pending;  // by first sequence -> number
+    Place next_release{};
+    std::size_t held = 0;  // of pending
+    Time gone_not_before{};
+  };
+  struct Peer {
+    RoundTrip rtt;
+    Time worried_until{};
+    Time round_end{};
+    int round_left = 0;
+    int silent_rounds = 0;  // since the last receipt
   };
 
   std::uint64_t NextSequence(ShortId to, std::uint16_t flow, std::uint64_t count);
-  void Seal(const OutgoingMessage& m, Epoch epoch, std::uint16_t flow, std::uint64_t sequence,
+  void Seal(const OutboxRecord& r, std::uint8_t attempt, OutgoingPacket::Paths paths,
             std::vector<OutgoingPacket>* out);
-  static std::string StoreKey(std::uint64_t number);
-  static std::string Encode(const Kept& k);
-  static bool Decode(std::string_view in, Kept* out);
-  void Remove(std::map<std::uint64_t, Kept>::iterator it);
+  Kept* Insert(std::uint64_t number, Kept k);
+  void Remove(Outbox::iterator it);
+  Settled Deliver(Outbox::iterator it);
+  void Expire(Outbox::iterator it);
+  void Schedule(std::uint64_t number, Kept* k);
+  // Lets the messages of a flow go whose turn has come.
+  void Release(Time now, const FlowKey& key, Flow* flow);
+  void Attempt(Time now, Kept* k);
+  // False: enough was sent again in this round.
+  bool TakeRetry(Time now, Peer* peer);
+  void Worry(Time now, ShortId to);
+  void OnReport(Time now, ShortId from, const FlowReport& report, Duration* rtt,
+                std::vector<Settled>* out);
+  // Tells the destination what will never come, when it is known to wait.
+  void ReportGone(Time now, const FlowKey& key, Epoch epoch, std::uint64_t floor, Flow* flow);
 
   EndToEndCipher* cipher_;
   ShortId self_;
   Epoch epoch_;
   std::uint32_t last_number_ = 0;
-  std::map<std::pair<std::uint32_t, std::uint16_t>, std::uint64_t>
-      sequences_;  // (to, flow) -> next
-  std::map<std::uint64_t, Kept> outbox_;
+  std::map<FlowKey, Flow> flows_;
+  std::map<std::uint32_t, Peer> peers_;  // by destination
+  Outbox outbox_;
+  std::set<std::pair<Time, std::uint64_t>> deadlines_;
   std::size_t bytes_ = 0;
   std::vector<OutgoingPacket> packets_;
   std::vector<Settled> expired_;
+  std::vector<StoreWrite> writes_;
+  Counters counters_;
 };
 
 }  // namespace selvage

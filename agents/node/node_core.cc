@@ -82,6 +82,7 @@ void NodeCore::Impl::OnTimeout(Time now) {
   handshakes_.OnTimeout(now);
   sender_.OnTimeout(now);
   if (now >= paths_.NextDeadline()) paths_.OnTimeout(now);
+  SendReceipts(now);
   for (Adjacency* a : present_) {
     if (now < a->deadline) continue;
     a->monitor.OnTimeout(now);
@@ -105,6 +106,7 @@ void NodeCore::Impl::OnTimeout(Time now) {
       RekeyIfDue(now, a);
     }
     map_.database().Expire(now, self_);
+    receiver_.DropIdle(now);
   }
   if (now >= next_metric_check_) {
     next_metric_check_ = now + kMetricGap + kMetricGap * random_.Below(1024) / 1024;
@@ -129,7 +131,7 @@ void NodeCore::Impl::SaveMap(Time) {
 Time NodeCore::Impl::NextDeadline() const {
   Time at = std::min(discovery_.NextDeadline(), handshakes_.NextDeadline());
   at = std::min({at, sender_.NextDeadline(), next_housekeeping_, next_metric_check_, next_save_});
-  at = std::min(at, map_.NextDeadline());
+  at = std::min({at, map_.NextDeadline(), receiver_.NextDeadline()});
   at = std::min({at, progress_.NextDeadline(), paths_.NextDeadline()});
   if (advertise_) at = std::min(at, advertise_not_before_);
   for (const Adjacency* a : present_) at = std::min(at, a->deadline);
@@ -153,12 +155,12 @@ void NodeCore::Impl::Settle(Time now) {
     if (a != nullptr) SendControl(now, a, f.content, std::move(f.origins), true);
   }
   if (now >= progress_.NextDeadline() || !paths_.idle()) SettlePaths(now);
+  if (now >= receiver_.NextDeadline()) SendReceipts(now);
   if (sender_.idle()) return;
   SendPackets(now, sender_.TakePackets());
-  for (Sender::Settled& s : sender_.TakeExpired()) {
-    Emit(Persist{0, {s.write}});
-    Emit(MessageReport{s.number, MessageReport::What::kFailed, s.reason});
-  }
+  Settle(sender_.TakeExpired());
+  std::vector<StoreWrite> writes = sender_.TakeWrites();
+  if (!writes.empty()) Emit(Persist{0, std::move(writes)});
 }
 
 std::uint64_t NodeCore::Impl::Submit(Time now, Message message, std::string* reason) {
@@ -177,7 +179,8 @@ std::uint64_t NodeCore::Impl::Submit(Time now, Message message, std::string* rea
     return 0;
   }
   OutgoingMessage out{message.to.Short(), message.traffic_class,      PayloadKind::kMessage,
-                      message.port,       std::move(message.payload), message.deadline};
+                      message.port,       std::move(message.payload), message.deadline,
+                      message.port == 0};
   if (message.to == identity_.certificate.id) {
     ++counters_.frames_delivered;
     Emit(Deliver{message.to, message.traffic_class, message.port, std::move(out.body)});
@@ -185,7 +188,7 @@ std::uint64_t NodeCore::Impl::Submit(Time now, Message message, std::string* rea
     return last_message_;
   }
   if (WantsReceipt(message.traffic_class)) {
-    if (!store_failure_.empty()) {
+    if (!store_failure_.empty() && !out.store_late) {
       *reason = "cannot be stored: " + store_failure_;
       return 0;
     }
@@ -194,6 +197,11 @@ std::uint64_t NodeCore::Impl::Submit(Time now, Message message, std::string* rea
     if (number == 0) {
       *reason = "queue full: " + std::to_string(sender_.size()) + " messages wait for receipts";
       return 0;
+    }
+    if (write.key.empty()) {  // accepted on trust: written if no receipt comes soon
+      Emit(MessageReport{number, MessageReport::What::kAccepted, ""});
+      sender_.OnTimeout(now);
+      return number;
     }
     waiting_[++last_token_].message = number;
     Emit(Persist{last_token_, {std::move(write)}});
@@ -230,14 +238,13 @@ void NodeCore::Impl::Persisted(Time now, std::uint64_t token) {
   if (it == waiting_.end()) return;
   WaitingPersist w = std::move(it->second);
   waiting_.erase(it);
-  if (w.receipt) {
+  for (ReceiptBatch::Receipt& r : w.receipts) {
     OutgoingMessage receipt;
-    receipt.to = w.received.origin;
-    receipt.traffic_class = w.received.traffic_class;
+    receipt.to = r.to;
+    receipt.traffic_class = r.traffic_class;
     receipt.kind = PayloadKind::kReceipt;
-    receipt.body = Sender::ReceiptBody(w.received.epoch, w.received.first);
+    receipt.body = std::move(r.body);
     SendPackets(now, sender_.SealNow(receipt));
-    return;
   }
   if (!sender_.OnDurable(now, w.message)) return;  // withdrawn, or its time was up
   Emit(MessageReport{w.message, MessageReport::What::kAccepted, ""});

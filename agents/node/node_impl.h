@@ -146,6 +146,8 @@ struct NodeCore::Impl {
   // Decides and sends one packet. `in`: 0 when it begins here. By which adjacency it left; 0: not.
   AdjacencyIndex Forward(Time now, DataHeader header, ByteSpan payload, AdjacencyIndex in);
   void DeliverHere(Time now, const DataHeader& header, ByteSpan payload, AdjacencyIndex in);
+  void Settle(std::vector<Sender::Settled> settled);
+  void SendReceipts(Time now);
   void Transmit(Time now, Adjacency* a, const DataHeader& header, ByteSpan payload,
                 AdjacencyIndex in, std::uint8_t attempts);
   void SendControl(Time now, Adjacency* a, ByteSpan chunks, std::vector<ShortId> origins,
@@ -191,7 +193,7 @@ struct NodeCore::Impl {
   std::map<LinkId, LinkEntry> links_;
   Discovery discovery_;
   Handshakes handshakes_;
-  std::vector<std::unique_ptr<Adjacency>> adjacencies_;          // by index, 256
+  std::vector<std::unique_ptr<Adjacency>> adjacencies_;  // by index, 256
   std::vector<Adjacency*> present_;  // those that exist, by index: what each event walks over
   absl::flat_hash_map<std::uint16_t, AdjacencyIndex> sessions_;  // local session id -> adjacency
   std::uint16_t last_session_ = 0;
@@ -224,9 +226,8 @@ struct NodeCore::Impl {
   mutable Time promised_wake_ = kNever;  // what NextDeadline said: measures how late we are woken
 
   struct WaitingPersist {
-    std::uint64_t message = 0;  // outbox: number of the message
-    bool receipt = false;       // receiver: send this receipt
-    ReceivedMessage received;
+    std::uint64_t message = 0;                    // outbox: number of the message
+    std::vector<ReceiptBatch::Receipt> receipts;  // or receiver: to be sent
   };
   std::map<std::uint64_t, WaitingPersist> waiting_;
   std::uint64_t last_token_ = 0;

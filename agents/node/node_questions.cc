@@ -196,6 +196,7 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
   const NodeCounters& c = impl_->counters_;
   const MapSync::Counters& m = impl_->map_.counters();
   const Receiver::Counters& r = impl_->receiver_.counters();
+  const Sender::Counters& s = impl_->sender_.counters();
   std::uint64_t hold_overflow = 0;
   for (const auto& a : impl_->adjacencies_) {
     if (a != nullptr) hold_overflow += a->monitor.held().overflowed();
@@ -242,6 +243,15 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
       {"payloads_malformed_total", r.malformed},
       {"payloads_partial_dropped_total", r.partial_dropped},
       {"payloads_refused_full_total", r.refused_full},
+      {"payloads_reordered_total", r.reordered},
+      {"payloads_gone_total", r.gone},
+      {"payloads_second_copy_first_total", r.second_copies},
+      {"reorder_evicted_total", impl_->receiver_.reorder().evicted()},
+      {"messages_expired_total", s.expired},
+      {"messages_retried_total", s.retries},
+      {"messages_stored_late_total", s.stored_late},
+      {"worries_total", s.worries},
+      {"gone_reports_sent_total", s.gone_reports},
       {"hold_overflow_total", hold_overflow},
       {"events_dropped_total", c.events_dropped},
       {"progress_reports_sent_total", c.progress_reports},

@@ -223,28 +223,36 @@ void NodeCore::Impl::DeliverHere(Time now, const DataHeader& header, ByteSpan pa
   const std::uint32_t known = record->version.epoch.value;
   const auto delta = static_cast<std::int16_t>(header.id.epoch - static_cast<std::uint16_t>(known));
   const Epoch epoch(known + static_cast<std::uint32_t>(static_cast<std::int32_t>(delta)));
-  std::optional<ReceivedMessage> message = receiver_.OnPacket(now, header, epoch, payload);
-  if (!message || OnPathMessage(now, header, in, *message)) return;
-  if (message->kind == PayloadKind::kReceipt) {
-    Sender::Settled s = sender_.OnReceipt(message->origin, message->body);
-    if (s.number == 0) return;
-    Emit(Persist{0, {std::move(s.write)}});
-    Emit(MessageReport{s.number, MessageReport::What::kDelivered, ""});
-    return;
-  }
-  if (!message->duplicate) {
+  for (ReceivedMessage& m : receiver_.OnPacket(now, header, epoch, payload)) {
+    if (OnPathMessage(now, header, in, m)) continue;
+    if (m.kind == PayloadKind::kReceipt) {
+      Settle(sender_.OnReceipt(now, m.origin, m.body));
+      continue;
+    }
     ++counters_.frames_delivered;
-    const Certificate* c = map_.FindCertificate(message->origin);
-    Emit(Deliver{c->id, message->traffic_class, message->port, std::move(message->body)});
+    const Certificate* c = map_.FindCertificate(m.origin);
+    Emit(Deliver{c->id, m.traffic_class, m.port, std::move(m.body)});
   }
-  if (!message->wants_receipt) return;
-  WaitingPersist& w = waiting_[++last_token_];
-  w.receipt = true;
-  std::vector<StoreWrite> writes = std::move(message->writes);
-  w.received = std::move(*message);
-  // A duplicate's record may still be on its way to the disk: writes are done in order, so an empty
-  // one that is done says that those before it are.
-  Emit(Persist{last_token_, std::move(writes)});
+}
+
+void NodeCore::Impl::Settle(std::vector<Sender::Settled> settled) {
+  std::vector<StoreWrite> writes;
+  for (Sender::Settled& s : settled) {
+    if (s.write) writes.push_back(*std::move(s.write));
+    Emit(MessageReport{s.number,
+                       s.delivered ? MessageReport::What::kDelivered : MessageReport::What::kFailed,
+                       std::move(s.reason)});
+  }
+  if (!writes.empty()) Emit(Persist{0, std::move(writes)});
+}
+
+// One token for all that is owed: the receipts leave when the disk has what they speak of. Where
+// nothing was written, writes before it may still be under way; they are done in order.
+void NodeCore::Impl::SendReceipts(Time now) {
+  std::optional<ReceiptBatch> batch = receiver_.TakeReceipts(now);
+  if (!batch) return;
+  waiting_[++last_token_].receipts = std::move(batch->receipts);
+  Emit(Persist{last_token_, std::move(batch->writes)});
 }
 
 Bytes NodeCore::Impl::TakeBuffer(std::size_t size) {

@@ -13,6 +13,7 @@ DataHeader AnyHeader(Random* random) {
   h.traffic_class = static_cast<TrafficClass>(random->Below(4));
   h.walk = static_cast<std::uint8_t>(random->Below(kWalkMax + 1));
   h.copy = static_cast<std::uint8_t>(random->Below(2));
+  h.attempt = static_cast<std::uint8_t>(random->Below(2) * random->Below(256));
   h.hop_limit = static_cast<std::uint8_t>(random->U64());
   h.destination = ShortId(static_cast<std::uint32_t>(random->U64()));
   h.id = {ShortId(static_cast<std::uint32_t>(random->U64())),
@@ -32,8 +33,8 @@ DataHeader AnyHeader(Random* random) {
 
 bool Same(const DataHeader& a, const DataHeader& b) {
   return a.traffic_class == b.traffic_class && a.walk == b.walk && a.copy == b.copy &&
-         a.hop_limit == b.hop_limit && a.destination == b.destination && a.id == b.id &&
-         a.fragment == b.fragment && a.fragments == b.fragments &&
+         a.attempt == b.attempt && a.hop_limit == b.hop_limit && a.destination == b.destination &&
+         a.id == b.id && a.fragment == b.fragment && a.fragments == b.fragments &&
          std::equal(a.carried.begin(), a.carried.end(), b.carried.begin(), b.carried.end());
 }
 
@@ -77,7 +78,7 @@ BOOST_AUTO_TEST_CASE(every_data_header_comes_back_with_its_payload) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(the_smallest_header_is_21_bytes_and_the_largest_64) {
+BOOST_AUTO_TEST_CASE(the_smallest_header_is_21_bytes_and_the_largest_65) {
   Bytes buffer(100);
   DataHeader h;
   ByteWriter small(buffer);
@@ -85,12 +86,13 @@ BOOST_AUTO_TEST_CASE(the_smallest_header_is_21_bytes_and_the_largest_64) {
   BOOST_TEST(small.size() == 21);
   BOOST_TEST(small.size() == kDataHeaderBytesMin);
   h.fragments = 2;
+  h.attempt = 255;
   for (std::size_t i = 0; i < kCarriedMax; ++i) {
     h.carried.Add({ShortId(1), AdjacencyIndex(static_cast<std::uint8_t>(i + 1))});
   }
   ByteWriter large(buffer);
   WriteDataHeader(h, &large);
-  BOOST_TEST(large.size() == 64);
+  BOOST_TEST(large.size() == 65);
   BOOST_TEST(large.size() == kDataHeaderBytesMax);
 }
 
@@ -113,12 +115,19 @@ BOOST_AUTO_TEST_CASE(headers_that_contradict_themselves_are_malformed) {
     bad.at(at) = value;
     return !ReadDataHeader(bad, &back, &payload);
   };
-  BOOST_TEST(refused(0, body[0] | 0x80));   // reserved bit
   BOOST_TEST(refused(fragment_at, 3));      // fragment 3 of 3
   BOOST_TEST(refused(fragment_at + 1, 1));  // one fragment is no fragment
   BOOST_TEST(refused(fragment_at + 2, 0));  // carries, but nothing
   BOOST_TEST(refused(fragment_at + 2, 9));  // more than eight
   BOOST_TEST(!refused(fragment_at, 1));
+  h.attempt = 7;
+  Bytes again(64);
+  ByteWriter v(again);
+  WriteDataHeader(h, &v);
+  again.resize(v.size());
+  BOOST_TEST(ReadDataHeader(ByteSpan(again).Sub(1), &back, &payload));
+  again[1 + 20] = 0;  // sent anew, but never
+  BOOST_TEST(!ReadDataHeader(ByteSpan(again).Sub(1), &back, &payload));
 }
 
 BOOST_AUTO_TEST_CASE(the_newest_eight_failures_are_carried) {

@@ -39,7 +39,7 @@ struct TwoMembers {
   ShortId ShortA() const { return ida.certificate.id.Short(); }
   ShortId ShortB() const { return idb.certificate.id.Short(); }
   OutgoingMessage Message(TrafficClass c, std::size_t bytes, std::uint8_t fill = 1) const {
-    return {ShortB(), c, PayloadKind::kMessage, 7, Bytes(bytes, fill), Duration(0)};
+    return {ShortB(), c, PayloadKind::kMessage, 7, Bytes(bytes, fill), Duration(0), false};
   }
 };
 

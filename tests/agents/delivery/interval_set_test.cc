@@ -35,6 +35,38 @@ BOOST_AUTO_TEST_CASE(it_is_the_set_of_what_was_inserted_and_survives_encoding) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(closing_a_range_is_a_union_and_the_floor_follows) {
+  Random random(7);
+  for (int round = 0; round < 200; ++round) {
+    IntervalSet set;
+    std::set<std::uint64_t> naive;
+    for (int i = 0; i < 40; ++i) {
+      const std::uint64_t first = random.Below(100);
+      const std::uint64_t last = first + random.Below(12);
+      if (random.Below(2) == 0) {
+        BOOST_REQUIRE(set.Close(first, last));
+        for (std::uint64_t n = first; n <= last; ++n) naive.insert(n);
+      } else if (set.Insert(first, last)) {
+        for (std::uint64_t n = first; n <= last; ++n) naive.insert(n);
+      }
+      std::uint64_t floor = 0;
+      while (naive.count(floor) > 0) ++floor;
+      BOOST_REQUIRE(set.Floor() == floor);
+    }
+    std::size_t runs = 0;
+    for (std::uint64_t n : naive) runs += naive.count(n - 1) == 0;
+    BOOST_REQUIRE(set.intervals() == runs);
+    for (std::uint64_t n = 0; n < 120; ++n) {
+      const auto around = set.Around(n);
+      BOOST_REQUIRE(around.has_value() == (naive.count(n) > 0));
+      if (!around) continue;
+      BOOST_REQUIRE(around->first <= n);
+      BOOST_REQUIRE(around->second >= n);
+      BOOST_REQUIRE(naive.count(around->second + 1) == 0);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_full_set_takes_only_what_closes_or_extends) {
   IntervalSet set;
   for (std::uint64_t i = 0; i < IntervalSet::kIntervalsMax; ++i) {

@@ -16,14 +16,42 @@ struct Sending : TwoMembers {
     StoreWrite write;
     const std::uint64_t number = sender.Keep(now, std::move(m), &write);
     std::string error;
-    if (number != 0) store->Write({write}, &error);
+    if (number != 0 && !write.key.empty()) store->Write({write}, &error);
     return number;
   }
-  std::size_t Due() {
-    sender.OnTimeout(now);
-    return sender.TakePackets().size();
+  // Keeps and makes durable.
+  std::uint64_t Accept(OutgoingMessage m) {
+    const std::uint64_t number = Keep(std::move(m));
+    sender.OnDurable(now, number);
+    return number;
   }
+  std::vector<OutgoingPacket> Packets() {
+    sender.OnTimeout(now);
+    return sender.TakePackets();
+  }
+  std::size_t Due() { return Packets().size(); }
+  std::vector<Sender::Settled> Receipt(TrafficClass c, std::uint64_t floor,
+                                       std::vector<SequenceRange> ranges = {}) {
+    return sender.OnReceipt(now, ShortB(),
+                            EncodeReport({epoch, FlowOf(c, 7), floor, std::move(ranges)}));
+  }
+  // One message of a flow of its own, answered after `rtt`.
+  void LearnRoundTrip(Duration rtt, int samples = 20) {
+    OutgoingMessage m = Message(TrafficClass::kReliable, 1);
+    m.port = 9;
+    for (int i = 0; i < samples; ++i) {
+      Accept(m);
+      Packets();
+      now += rtt;
+      sender.OnReceipt(now, ShortB(),
+                       EncodeReport({epoch, FlowOf(TrafficClass::kReliable, 9), ++learnt_, {}}));
+    }
+  }
+  std::uint64_t learnt_ = 0;
 };
+
+constexpr TrafficClass kReliable = TrafficClass::kReliable;
+constexpr TrafficClass kCritical = TrafficClass::kCritical;
 
 BOOST_AUTO_TEST_CASE(best_effort_is_cut_numbered_and_sealed) {
   Sending s;
@@ -61,39 +89,82 @@ BOOST_AUTO_TEST_CASE(nothing_leaves_before_it_is_durable) {
 
 BOOST_AUTO_TEST_CASE(it_is_sent_again_with_growing_pauses_until_the_receipt) {
   Sending s;
-  const auto number = s.Keep(s.Message(TrafficClass::kReliable, 10));
-  s.sender.OnDurable(s.now, number);
-  s.sender.OnTimeout(s.now);
-  const auto first = s.sender.TakePackets();
+  const auto number = s.Accept(s.Message(kReliable, 10));
+  const auto first = s.Packets();
   BOOST_REQUIRE(first.size() == 1);
-  Duration pause = Sender::kRetryFirst;
-  for (int i = 0; i < 10; ++i) {
+  BOOST_TEST(first[0].header.attempt == 0);
+  Duration pause = RoundTrip::kTimeoutFirst;
+  for (int i = 1; i < 10; ++i) {
     BOOST_TEST((s.sender.NextDeadline() == s.now + pause));
     s.now += pause - Duration(1);
     BOOST_TEST(s.Due() == 0);
     s.now += Duration(1);
-    s.sender.OnTimeout(s.now);
-    const auto again = s.sender.TakePackets();
+    const auto again = s.Packets();
     BOOST_REQUIRE(again.size() == 1);
     BOOST_TEST((again[0].header.id == first[0].header.id));  // recognised as the same
-    pause = std::min(2 * pause, Sender::kRetryMax);
+    BOOST_TEST(again[0].payload == first[0].payload);        // one nonce, one plain text
+    BOOST_TEST(again[0].header.attempt == i);                // but a walk of its own to relays
+    pause = std::min(2 * pause, Sender::kPauseMax);
   }
-  const Bytes receipt = Sender::ReceiptBody(s.epoch, first[0].header.id);
-  BOOST_TEST(s.sender.OnReceipt(ShortId(4711), receipt).number == 0);  // not from the destination
-  BOOST_TEST(s.sender.OnReceipt(s.ShortB(), Bytes(11)).number == 0);
-  const auto settled = s.sender.OnReceipt(s.ShortB(), receipt);
-  BOOST_TEST(settled.number == number);
-  BOOST_TEST(settled.delivered);
-  BOOST_TEST(!settled.write.value.has_value());
-  BOOST_TEST(s.sender.OnReceipt(s.ShortB(), receipt).number == 0);
+  const Bytes receipt = EncodeReport({s.epoch, FlowOf(kReliable, 7), 1, {}});
+  BOOST_TEST(s.sender.OnReceipt(s.now, ShortId(4711), receipt).empty());  // not the destination
+  BOOST_TEST(s.sender.OnReceipt(s.now, s.ShortB(), Bytes(11)).empty());
+  const auto settled = s.sender.OnReceipt(s.now, s.ShortB(), receipt);
+  BOOST_REQUIRE(settled.size() == 1);
+  BOOST_TEST(settled[0].number == number);
+  BOOST_TEST(settled[0].delivered);
+  BOOST_REQUIRE(settled[0].write.has_value());
+  BOOST_TEST(!settled[0].write->value.has_value());
+  BOOST_TEST(s.sender.OnReceipt(s.now, s.ShortB(), receipt).empty());
   BOOST_TEST(s.sender.size() == 0);
   BOOST_TEST(s.sender.bytes() == 0);
   BOOST_TEST((s.sender.NextDeadline() == kNever));
 }
 
+BOOST_AUTO_TEST_CASE(one_receipt_settles_many_messages_and_leaves_the_gaps) {
+  Sending s;
+  std::vector<std::uint64_t> numbers;
+  for (int i = 0; i < 10; ++i) numbers.push_back(s.Accept(s.Message(kReliable, 3000)));  // 3 each
+  BOOST_TEST(s.Due() == 30);
+  const auto settled = s.Receipt(kReliable, 6, {{9, 14}, {27, 29}});
+  std::vector<std::uint64_t> got;
+  for (const auto& one : settled) got.push_back(one.number);
+  BOOST_TEST((got == std::vector<std::uint64_t>{numbers[0], numbers[1], numbers[3], numbers[4],
+                                                numbers[9]}));
+  BOOST_TEST(s.sender.size() == 5);
+}
+
+BOOST_AUTO_TEST_CASE(retries_follow_the_measured_round_trip_within_bounds) {
+  Sending fast;
+  fast.LearnRoundTrip(2ms);
+  fast.Accept(fast.Message(kReliable, 1));
+  BOOST_TEST(fast.Due() == 1);
+  BOOST_TEST((fast.sender.NextDeadline() == fast.now + RoundTrip::kTimeoutMin));
+  Sending slow;
+  slow.LearnRoundTrip(700ms);
+  slow.Accept(slow.Message(kReliable, 1));
+  BOOST_TEST(slow.Due() == 1);
+  BOOST_TEST((slow.sender.NextDeadline() > slow.now + 700ms));
+}
+
+BOOST_AUTO_TEST_CASE(a_dead_path_gets_few_retries_and_a_receipt_brings_them_back) {
+  Sending s;
+  s.LearnRoundTrip(5ms);
+  for (int i = 0; i < 400; ++i) s.Accept(s.Message(kReliable, 1));
+  BOOST_TEST(s.Due() == 400);  // each once
+  std::size_t retries = 0;
+  const Time end = s.now + 2s;
+  while (s.sender.NextDeadline() < end) {
+    s.now = s.sender.NextDeadline();
+    retries += s.Due();
+  }
+  BOOST_TEST(retries >= 3 * Sender::kRetriesPerRound);
+  BOOST_TEST(retries <= 7 * Sender::kRetriesPerRound);
+}
+
 BOOST_AUTO_TEST_CASE(a_new_map_shortens_a_long_pause) {
   Sending s;
-  s.sender.OnDurable(s.now, s.Keep(s.Message(TrafficClass::kReliable, 10)));
+  s.Accept(s.Message(kReliable, 10));
   for (int i = 0; i < 6; ++i) {
     s.Due();
     s.now = s.sender.NextDeadline();
@@ -101,7 +172,141 @@ BOOST_AUTO_TEST_CASE(a_new_map_shortens_a_long_pause) {
   s.Due();
   BOOST_TEST((s.sender.NextDeadline() > s.now + 5s));
   s.sender.OnMapChanged(s.now);
-  BOOST_TEST((s.sender.NextDeadline() == s.now + Sender::kRetryFirst));
+  BOOST_TEST((s.sender.NextDeadline() == s.now + RoundTrip::kTimeoutFirst));
+}
+
+BOOST_AUTO_TEST_CASE(an_ip_packet_leaves_at_once_and_is_written_only_without_a_receipt) {
+  Sending s;
+  OutgoingMessage m = s.Message(kCritical, 10);
+  m.store_late = true;
+  StoreWrite write;
+  BOOST_TEST(s.sender.Keep(s.now, m, &write) > 0);
+  BOOST_TEST(write.key.empty());
+  BOOST_TEST(s.Due() == 1);
+  s.now += 10ms;
+  auto settled = s.Receipt(kCritical, 1);
+  BOOST_REQUIRE(settled.size() == 1);
+  BOOST_TEST(!settled[0].write.has_value());
+  s.now += 1s;
+  s.Due();
+  BOOST_TEST(s.sender.TakeWrites().empty());
+
+  BOOST_TEST(s.sender.Keep(s.now, m, &write) > 0);
+  s.Due();
+  s.now += Sender::kStoreLate;
+  s.Due();
+  const auto writes = s.sender.TakeWrites();
+  BOOST_REQUIRE(writes.size() == 1);
+  BOOST_TEST(DecodeOutboxRecord(*writes[0].value).has_value());
+  settled = s.Receipt(kCritical, 2);
+  BOOST_REQUIRE(settled.size() == 1);
+  BOOST_REQUIRE(settled[0].write.has_value());
+  BOOST_TEST(settled[0].write->key == writes[0].key);
+}
+
+BOOST_AUTO_TEST_CASE(an_overdue_receipt_sends_what_is_under_way_a_second_way_and_new_ones_both) {
+  Sending s;
+  s.LearnRoundTrip(5ms);
+  for (int i = 0; i < 3; ++i) s.Accept(s.Message(kCritical, 10));
+  for (const auto& p : s.Packets()) BOOST_TEST((p.paths == OutgoingPacket::Paths::kOne));
+  s.now += RoundTrip::kOverdueMin;
+  auto seconds = s.Packets();
+  BOOST_REQUIRE(seconds.size() == 3);
+  for (const auto& p : seconds) {
+    BOOST_TEST((p.paths == OutgoingPacket::Paths::kSecondOnly));
+    BOOST_TEST(p.header.attempt == 0);  // the same attempt: the other copy of it
+  }
+  BOOST_TEST(s.sender.worried(s.now, s.ShortB()));
+  s.Accept(s.Message(kCritical, 10));
+  auto both = s.Packets();
+  BOOST_REQUIRE(both.size() == 1);
+  BOOST_TEST((both[0].paths == OutgoingPacket::Paths::kTwo));
+  s.Accept(s.Message(kReliable, 10));  // no haste
+  BOOST_TEST((s.Packets()[0].paths == OutgoingPacket::Paths::kOne));
+  s.Receipt(kCritical, 4);
+  s.now += Sender::kWorry;
+  BOOST_TEST(!s.sender.worried(s.now, s.ShortB()));
+  s.Accept(s.Message(kCritical, 10));
+  bool one = false;
+  for (const auto& p : s.Packets()) {
+    one = one || (p.header.traffic_class == kCritical && p.paths == OutgoingPacket::Paths::kOne);
+  }
+  BOOST_TEST(one);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_given_up_is_told_while_the_destination_waits_for_it) {
+  Sending s;
+  s.LearnRoundTrip(5ms);
+  OutgoingMessage brief = s.Message(kCritical, 10);
+  brief.deadline = 100ms;
+  s.Accept(s.Message(kCritical, 10));  // 0
+  s.Accept(brief);                     // 1
+  s.Accept(s.Message(kCritical, 10));  // 2
+  s.Accept(brief);                     // 3
+  s.Accept(s.Message(kCritical, 10));  // 4
+  s.Due();
+  BOOST_TEST(s.Receipt(kCritical, 1, {{2, 2}, {4, 4}}).size() == 1);  // 2 and 4 wait for 1 and 3
+  s.now += 100ms;
+  const auto packets = s.Packets();
+  BOOST_TEST(s.sender.TakeExpired().size() == 2);
+  std::vector<FlowReport> gone;
+  for (const auto& p : packets) {
+    if ((p.header.id.flow & 0x3fff) != kReceiptPort) continue;
+    const Bytes plain = *s.b.Open(p.header, s.epoch, p.payload);
+    BOOST_TEST(plain[0] == static_cast<int>(PayloadKind::kGone));
+    gone = *DecodeReports(ByteSpan(plain).Sub(kPayloadHeaderBytes));
+  }
+  BOOST_REQUIRE(gone.size() == 1);
+  BOOST_TEST(gone[0].floor == 2);
+  // It got lost, and 3 has been given up since: the next receipt asks for it again.
+  s.now += 200ms;
+  s.Receipt(kCritical, 1, {{2, 2}, {4, 4}});
+  bool again = false;
+  for (const auto& p : s.sender.TakePackets()) {
+    if ((p.header.id.flow & 0x3fff) != kReceiptPort) continue;
+    const Bytes plain = *s.b.Open(p.header, s.epoch, p.payload);
+    const auto reports = *DecodeReports(ByteSpan(plain).Sub(kPayloadHeaderBytes));
+    BOOST_REQUIRE(reports.size() == 1);
+    BOOST_TEST(reports[0].floor == 2);
+    BOOST_REQUIRE(reports[0].ranges.size() == 1);
+    BOOST_TEST((reports[0].ranges[0] == SequenceRange{3, 3}));
+    again = true;
+  }
+  BOOST_TEST(again);
+}
+
+BOOST_AUTO_TEST_CASE(no_more_of_a_critical_flow_is_under_way_than_the_destination_can_hold) {
+  Sending s;
+  for (std::uint64_t i = 0; i < Sender::kFlowWindow + 10; ++i) s.Accept(s.Message(kCritical, 1));
+  BOOST_TEST(s.Due() == Sender::kFlowWindow);
+  s.Receipt(kCritical, 4);
+  BOOST_TEST(s.Due() == 4);
+  for (std::uint64_t i = 0; i < Sender::kFlowWindow + 10; ++i) s.Accept(s.Message(kReliable, 1));
+  BOOST_TEST(s.Due() == Sender::kFlowWindow + 10);  // unordered: nothing to hold
+}
+
+BOOST_AUTO_TEST_CASE(a_new_life_sends_the_critical_flow_on_after_what_the_last_life_left) {
+  Sending s;
+  s.Accept(s.Message(kCritical, 10, 1));
+  s.Accept(s.Message(kCritical, 10, 2));
+  const auto old = s.Packets();
+  Sender next(&s.a, s.ShortA(), Epoch(s.epoch.value + 1));
+  next.Load(s.now, *s.store);
+  StoreWrite write;
+  next.OnDurable(s.now, next.Keep(s.now, s.Message(kCritical, 10, 3), &write));
+  next.OnTimeout(s.now);
+  auto packets = next.TakePackets();
+  BOOST_REQUIRE(packets.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    BOOST_TEST((packets[i].header.id == old[i].header.id));
+    BOOST_TEST(packets[i].header.attempt != 0);  // relays may remember the last life's walks
+  }
+  next.OnReceipt(s.now, s.ShortB(), EncodeReport({s.epoch, FlowOf(kCritical, 7), 2, {}}));
+  next.OnTimeout(s.now);
+  packets = next.TakePackets();
+  BOOST_REQUIRE(packets.size() == 1);
+  BOOST_TEST(packets[0].header.id.sequence == 0);
+  BOOST_TEST(packets[0].header.id.epoch == static_cast<std::uint16_t>(s.epoch.value + 1));
 }
 
 BOOST_AUTO_TEST_CASE(when_its_time_is_up_the_sender_is_told) {
@@ -145,9 +350,8 @@ BOOST_AUTO_TEST_CASE(the_outbox_is_bounded_in_messages_and_bytes) {
 
 BOOST_AUTO_TEST_CASE(the_outbox_survives_a_restart_with_its_numbers) {
   Sending s;
-  s.sender.OnDurable(s.now, s.Keep(s.Message(TrafficClass::kReliable, 3000, 9)));
-  s.sender.OnTimeout(s.now);
-  const auto before = s.sender.TakePackets();
+  s.Accept(s.Message(TrafficClass::kReliable, 3000, 9));
+  const auto before = s.Packets();
   std::string error;
   s.store->Write(
       {{"outbox/zz", std::string("not a number")}, {"outbox/0000000000000001", std::string("\1")}},
@@ -163,8 +367,10 @@ BOOST_AUTO_TEST_CASE(the_outbox_survives_a_restart_with_its_numbers) {
     BOOST_TEST((after[i].header.id == before[i].header.id));
     BOOST_TEST(after[i].payload == before[i].payload);
   }
-  BOOST_TEST(
-      next.OnReceipt(s.ShortB(), Sender::ReceiptBody(s.epoch, before[0].header.id)).delivered);
+  const auto settled = next.OnReceipt(
+      s.now, s.ShortB(), EncodeReport({s.epoch, FlowOf(TrafficClass::kReliable, 7), 3, {}}));
+  BOOST_REQUIRE(settled.size() == 1);
+  BOOST_TEST(settled[0].delivered);
 }
 
 }  // namespace
