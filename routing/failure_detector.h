@@ -98,6 +98,8 @@ class FailureDetector {
   // moment, are not.
   bool confirmed() const { return confirmed_; }
   bool usable() const { return state_ == LinkState::kUp; }
+  // Up, but what was sent is unanswered for so long that the neighbour was asked: a verdict nears.
+  bool asked() const { return usable() && asked_; }
   Time since() const { return since_; }
   // Nothing heard within the promised time: what hellos tell the neighbour.
   bool not_hearing(Time now) const { return now - last_heard_ >= RxTimeout(); }

@@ -76,8 +76,8 @@ class Receiver {
   Time NextDeadline() const { return owed_.empty() ? kNever : receipts_due_; }
   // All receipts owed, if they are due: make the writes durable, then send.
   std::optional<ReceiptBatch> TakeReceipts(Time now);
-  // The writes of these receipts never reached the disk: the next receipts of their flows bring them
-  // again.
+  // The writes of these receipts never reached the disk: the next receipts of their flows bring
+  // them again.
   void OnRefused(const std::vector<ReceiptBatch::Receipt>& receipts);
   // Once in a while: lets go what waits in vain.
   void DropIdle(Time now) { reorder_.DropIdle(now); }

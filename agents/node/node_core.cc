@@ -217,22 +217,6 @@ std::uint64_t NodeCore::Impl::Submit(Time now, Message message, std::string* rea
   return ++last_message_;
 }
 
-void NodeCore::Impl::SendPackets(Time now, std::vector<OutgoingPacket> packets) {
-  for (OutgoingPacket& p : packets) {
-    ++counters_.frames_originated;
-    const DataHeader& h = p.header;
-    if (config_.healing && paths_.avoids_anything()) {
-      for (ShortId node : paths_.AvoidFor(h.destination, h.traffic_class)) {
-        p.header.carried.Add(EdgeId::WholeNode(node));
-      }
-    }
-    const Adjacency* out = FindAdjacency(Forward(now, h, p.payload, AdjacencyIndex(0)));
-    if (!config_.healing || out == nullptr || out->slow || WantsReceipt(h.traffic_class)) continue;
-    watched_bytes_ = p.payload.size();
-    paths_.flows().OnSent(now, h.destination, h.traffic_class, h.id.flow, h.id.sequence);
-  }
-}
-
 void NodeCore::Impl::Persisted(Time now, std::uint64_t token) {
   auto it = waiting_.find(token);
   if (it == waiting_.end()) return;

@@ -190,6 +190,8 @@ class NodeCore {
   std::size_t outbox_messages() const;
   // Why the disk refuses writes; empty while it works.
   const std::string& store_failure() const;
+  // Submit would answer "queue full" to what waits for a receipt.
+  bool outbox_full() const;
   std::vector<Event> Events(std::uint64_t after, std::size_t count_max) const;
   // Names end in _total.
   std::map<std::string, std::uint64_t> Counters() const;

@@ -6,6 +6,7 @@
 //   node_paths.cc      progress of flows end to end: reports, probes, what is told of them
 //   direct_datagram.cc small datagrams to a neighbour over a slow link
 //   node_store.cc      the disk refuses and works again
+//   second_path.cc     packets of this node, critical ones on two paths when there is doubt
 //   node_questions.cc  what people and programs ask
 #pragma once
 
@@ -37,6 +38,7 @@ struct NodeCounters {
   std::uint64_t frames_received = 0;
   std::uint64_t frames_forwarded = 0;
   std::uint64_t frames_originated = 0;
+  std::uint64_t second_copies = 0;
   std::uint64_t frames_delivered = 0;
   std::uint64_t frames_dropped = 0;
   std::uint64_t dropped_hop_limit = 0;
@@ -170,9 +172,14 @@ struct NodeCore::Impl {
   bool SubmitDirect(Time now, const OutgoingMessage& m);
   void SendDirect(Time now, Adjacency* a, ByteSpan chunk, std::uint8_t attempts);
   void OnDirect(Adjacency* a, ByteSpan body);
+  // ---- second_path.cc
+  void SendPackets(Time now, std::vector<OutgoingPacket> packets);
+  void SendOne(Time now, const DataHeader& header, ByteSpan payload);
+  // Makes the packet avoid the relays it would take. False: there is no other path.
+  bool LeadAround(DataHeader* header);
+  bool FirstHopDoubtful(const DataHeader& header);
   // What everything held for `a` does now that `a` is not to be used.
   void ResendElsewhere(Time now, Adjacency* a, std::vector<HeldFrame> frames);
-  void SendPackets(Time now, std::vector<OutgoingPacket> packets);
   void CountDrop(std::uint64_t* reason) {
     ++*reason;
     ++counters_.frames_dropped;

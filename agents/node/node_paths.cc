@@ -38,6 +38,7 @@ bool NodeCore::Impl::OnPathMessage(Time now, const DataHeader& header, Adjacency
       }
       return false;
     case PayloadKind::kReceipt:
+    case PayloadKind::kGone:
       return false;
     case PayloadKind::kProgress:
       if (const auto report = DecodeProgress(m.body)) {

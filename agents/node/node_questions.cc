@@ -181,6 +181,7 @@ std::string NodeCore::NameOf(const NodeId& id) const {
 std::size_t NodeCore::nodes_known() const { return impl_->map_.database().records().size(); }
 std::size_t NodeCore::outbox_messages() const { return impl_->sender_.size(); }
 const std::string& NodeCore::store_failure() const { return impl_->store_failure_; }
+bool NodeCore::outbox_full() const { return impl_->sender_.full(); }
 
 std::vector<Event> NodeCore::Events(std::uint64_t after, std::size_t count_max) const {
   std::vector<Event> out;
@@ -205,6 +206,7 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
       {"frames_received_total", c.frames_received},
       {"frames_forwarded_total", c.frames_forwarded},
       {"frames_originated_total", c.frames_originated},
+      {"frames_second_copies_total", c.second_copies},
       {"frames_delivered_total", c.frames_delivered},
       {"frames_dropped_total", c.frames_dropped},
       {"frames_dropped_hop_limit_total", c.dropped_hop_limit},

@@ -169,11 +169,13 @@ AdjacencyIndex NodeCore::Impl::Forward(Time now, DataHeader header, ByteSpan pay
   }
   Adjacency* a = FindAdjacency(d.out);
   if (in.value != 0) ++counters_.frames_forwarded;
-  // A packet sent again or come back is being repaired; where new ones leave is what counts.
-  // One that its origin steers goes elsewhere than its fellows for reasons told there.
-  const bool steered = in.value != 0 && header.carried.size() > 0 &&
-                       std::any_of(header.carried.begin(), header.carried.end(),
-                                   [](EdgeId e) { return e.names_node(); });
+  // A packet sent again or come back is being repaired, a second copy goes another way on purpose;
+  // where new ones leave is what counts. One that its origin steers goes elsewhere than its fellows
+  // for reasons told there.
+  const bool steered =
+      header.copy != 0 || (in.value != 0 && header.carried.size() > 0 &&
+                           std::any_of(header.carried.begin(), header.carried.end(),
+                                       [](EdgeId e) { return e.names_node(); }));
   if (!d.revisit && header.walk == 0 && !steered && note_routes_) NoteRoute(now, header, d.out);
   Transmit(now, a, header, payload, in, 1);
   return d.out;

@@ -92,6 +92,7 @@ struct NodeRuntime::Impl final : public LinkListener {
 
   // ---- the loop
   Time TurnEnd(Time now);
+  void FollowBackPressure();
   bool Drain();  // true when there was anything to perform
   void OnPosted();
   void OnCommitted();
@@ -161,6 +162,8 @@ struct NodeRuntime::Impl final : public LinkListener {
   std::uint64_t deliveries_unclaimed = 0;
   std::uint64_t persists_refused = 0;
   std::uint64_t submits_refused_store = 0;
+  bool tun_held_back = false;
+  std::uint64_t tun_holds = 0;
 
   int post_fd = -1;
   std::mutex post_mutex;
@@ -286,6 +289,7 @@ Time NodeRuntime::Impl::TurnEnd(Time now) {
   // Performing an effect may feed the core anew.
   const bool performed = Drain();
   if (timeout || performed) next = core->NextDeadline();
+  FollowBackPressure();
   for (std::size_t i = 0; i < transports.size(); ++i) {
     if (flush[i] != 0) {
       flush[i] = 0;
@@ -293,6 +297,18 @@ Time NodeRuntime::Impl::TurnEnd(Time now) {
     }
   }
   return std::min(next, next_wall);
+}
+
+// A device that is not read is not watched either, or it would wake this thread all the time.
+void NodeRuntime::Impl::FollowBackPressure() {
+  if (tun == nullptr || tun->held_back() == tun_held_back) return;
+  tun_held_back = !tun_held_back;
+  if (tun_held_back) {
+    ++tun_holds;
+    reactor->RemoveFd(tun->fd());
+  } else {
+    reactor->AddFd(tun->fd(), [this] { tun->OnReadable(reactor->now()); });
+  }
 }
 
 bool NodeRuntime::Impl::Drain() {
@@ -574,6 +590,7 @@ std::map<std::string, std::uint64_t> NodeRuntime::Counters() const {
   if (impl_->tun != nullptr) {
     const TunPort::Counters& t = impl_->tun->counters();
     out["tun_packets_read_total"] = t.packets_read;
+    out["tun_held_back_total"] = impl_->tun_holds;
     out["tun_packets_written_total"] = t.packets_written;
     out["tun_dropped_malformed_total"] = t.dropped_malformed;
     out["tun_dropped_multicast_total"] = t.dropped_multicast;

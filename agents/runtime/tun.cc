@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "agents/delivery/payload.h"
 
 namespace selvage {
 namespace {
@@ -189,12 +190,16 @@ TunPort::TunPort(std::unique_ptr<Tun> tun, const TunConfig& config, NodeCore* co
       buffer_(static_cast<std::size_t>(config.mtu_bytes) + 1) {}
 
 void TunPort::OnReadable(Time now) {
-  for (int i = 0; i < kBatchMax; ++i) {
+  for (int i = 0; i < kBatchMax && !held_back(); ++i) {
     const std::size_t n = tun_->Read(buffer_);
     if (n == 0) return;
     ++counters_.packets_read;
     OnPacket(now, {buffer_.data(), n});
   }
+}
+
+bool TunPort::held_back() const {
+  return WantsReceipt(config_.traffic_class) && core_->outbox_full();
 }
 
 void TunPort::OnPacket(Time now, ByteSpan packet) {

@@ -72,6 +72,9 @@ class TunPort {
   // Reads until there is nothing more, kBatchMax at most, and submits. Effects then wait in the
   // core.
   void OnReadable(Time now);
+  // The core has no room for packets of this class: do not read. They then wait in the device's
+  // queue, and the kernel slows down or drops for those who send.
+  bool held_back() const;
   // Hands a packet from the mesh to the kernel.
   void OnDeliver(const Deliver& delivery);
   const Counters& counters() const { return counters_; }
