@@ -30,7 +30,7 @@ extern "C" {
 typedef struct selvage_node selvage_node;
 
 typedef enum {
-  SELVAGE_CRITICAL = 0,  /* once, within its deadline, or the sender is told */
+  SELVAGE_CRITICAL = 0,  /* once, in order, within its deadline, or the sender is told */
   SELVAGE_RELIABLE = 1,  /* once, any order; waits on disk while there is no way */
   SELVAGE_TELEMETRY = 2, /* best effort, cheapest way */
   SELVAGE_BULK = 3       /* throughput */
