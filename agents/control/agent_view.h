@@ -57,6 +57,7 @@ class AgentView {
   // By name, by 32 hex digits or by an IP address that the node claims.
   virtual std::optional<NodeId> FindNode(std::string_view name) const = 0;
   virtual std::string NameOf(const NodeId& id) const = 0;
+  virtual Twin GetTwin() const = 0;
   virtual std::size_t nodes_known() const = 0;
   virtual std::size_t outbox_messages() const = 0;
   virtual std::string store_failure() const = 0;

@@ -15,7 +15,8 @@ constexpr Entry kCommands[] = {
     {"links", Links},   {"routes", Routes},
     {"path", Path},     {"why", Why},
     {"events", Events}, {"lab", Lab},
-    {"doctor", Doctor},
+    {"doctor", Doctor}, {"twin", ShowTwin},
+    {"whatif", WhatIf},
 };
 
 }  // namespace

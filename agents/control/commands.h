@@ -34,6 +34,8 @@ Answer Why(AgentView& agent, const Json& request);
 Answer Events(AgentView& agent, const Json& request);
 Answer Lab(AgentView& agent, const Json& request);
 Answer Doctor(AgentView& agent, const Json& request);
+Answer ShowTwin(AgentView& agent, const Json& request);
+Answer WhatIf(AgentView& agent, const Json& request);
 
 // ---- shared by the commands
 // InvalidArgument unless every member is "command" or in `allowed`.

@@ -43,6 +43,7 @@ std::optional<NodeId> RuntimeView::FindNode(std::string_view name) const {
   return found ? found : runtime_.core().FindByAddress(name);
 }
 std::string RuntimeView::NameOf(const NodeId& id) const { return runtime_.core().NameOf(id); }
+Twin RuntimeView::GetTwin() const { return runtime_.core().GetTwin(); }
 std::size_t RuntimeView::nodes_known() const { return runtime_.core().nodes_known(); }
 std::size_t RuntimeView::outbox_messages() const { return runtime_.core().outbox_messages(); }
 std::string RuntimeView::store_failure() const { return runtime_.core().store_failure(); }

@@ -20,6 +20,7 @@ class RuntimeView : public AgentView {
   std::vector<std::string> Path(const NodeId& to, TrafficClass c) override;
   std::optional<NodeId> FindNode(std::string_view name) const override;
   std::string NameOf(const NodeId& id) const override;
+  Twin GetTwin() const override;
   std::size_t nodes_known() const override;
   std::size_t outbox_messages() const override;
   std::string store_failure() const override;

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "agents/membership/certificate.h"
+#include "agents/node/twin.h"
 #include "core/bytes.h"
 #include "core/crypto.h"
 #include "core/ids.h"
@@ -186,6 +187,8 @@ class NodeCore {
   std::optional<NodeId> FindNode(std::string_view name_or_id) const;
   std::optional<NodeId> FindByAddress(std::string_view ip) const;
   std::string NameOf(const NodeId& id) const;  // hex when unknown
+  // A copy of the whole map.
+  Twin GetTwin() const;
   std::size_t nodes_known() const;
   std::size_t outbox_messages() const;
   // Why the disk refuses writes; empty while it works.

@@ -178,6 +178,17 @@ std::string NodeCore::NameOf(const NodeId& id) const {
   return c != nullptr && c->id == id ? c->name : id.ToHex();
 }
 
+Twin NodeCore::GetTwin() const {
+  Twin twin;
+  // Both are in the order of short ids.
+  twin.topology = impl_->map_.database().BuildTopology();
+  for (const auto& [id, record] : impl_->map_.database().records()) {
+    twin.nodes.push_back(
+        {record.origin, NameOf(record.origin), record.version.epoch, record.addresses});
+  }
+  return twin;
+}
+
 std::size_t NodeCore::nodes_known() const { return impl_->map_.database().records().size(); }
 std::size_t NodeCore::outbox_messages() const { return impl_->sender_.size(); }
 const std::string& NodeCore::store_failure() const { return impl_->store_failure_; }

@@ -56,6 +56,7 @@ class FakeAgent : public AgentView {
     auto found = names.find(id);
     return found == names.end() ? id.ToHex() : found->second;
   }
+  Twin GetTwin() const override { return twin; }
   std::size_t nodes_known() const override { return names.size(); }
   std::size_t outbox_messages() const override { return 0; }
   std::string store_failure() const override { return broken_store; }
@@ -120,6 +121,7 @@ class FakeAgent : public AgentView {
   }
 
   AgentFacts facts_;
+  Twin twin;
   std::vector<NeighborInfo> neighbors;
   std::vector<LinkStatus> links;
   std::vector<RouteInfo> routes;

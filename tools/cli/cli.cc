@@ -23,6 +23,7 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer("Exit status: 0 fine, 1 the answer is no, 2 usage, 3 no agent there.");
   AddShow(&app, &options, &exit);
+  AddTwin(&app, &options, &exit);
   AddLab(&app, &options, &exit);
   AddMessages(&app, &options, &exit);
   AddNetwork(&app, &options, &exit);

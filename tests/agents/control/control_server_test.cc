@@ -386,5 +386,69 @@ BOOST_AUTO_TEST_CASE(what_is_no_socket_is_never_removed) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+// r0c0 - r0c1 - r0c2, the last one known by its certificate only.
+Twin Chain() {
+  Twin twin;
+  for (std::uint8_t n = 1; n <= 3; ++n) {
+    twin.nodes.push_back({TestId(n), "r0c" + std::to_string(n - 1), Epoch(4), {}});
+  }
+  const auto id = [](std::uint8_t n) { return TestId(n).Short(); };
+  EdgeMetric m;
+  m.loss_permille = 50;
+  const AdjacencyIndex one(1);
+  const AdjacencyIndex two(2);
+  twin.topology = Topology({{id(1), {{one, id(2), one, m}}},
+                            {id(2), {{one, id(1), one, {}}, {two, id(3), one, {}}}},
+                            {id(3), {{one, id(2), two, {}}}}});
+  return twin;
+}
+
+BOOST_FIXTURE_TEST_CASE(twin_is_the_map_with_each_link_once, Fixture) {
+  agent.twin = Chain();
+  Start();
+  const Json twin = *Ask({{"command", "twin"}});
+  BOOST_TEST(twin["seen_by"] == "r0c0");
+  BOOST_TEST(twin["nodes"].size() == 3u);
+  BOOST_REQUIRE(twin["links"].size() == 2u);
+  BOOST_TEST(twin["links"][0]["a"] == "r0c0");
+  BOOST_TEST(twin["links"][0]["b"] == "r0c1");
+  BOOST_TEST(twin["links"][0]["ab"]["loss"].get<double>() == 0.05);
+  BOOST_TEST(twin["links"][0]["ba"]["loss"].get<double>() == 0.0);
+  BOOST_TEST(twin["single_points"]["nodes"] == Json::array({"r0c1"}));
+}
+
+BOOST_FIXTURE_TEST_CASE(whatif_tells_who_would_be_cut_off_in_which_class, Fixture) {
+  agent.twin = Chain();
+  agent.names[TestId(3)] = "r0c2";
+  Start();
+  const Json all = *Ask({{"command", "whatif"}, {"nodes", {"r0c1"}}});
+  BOOST_TEST(all["classes"].size() == 4u);
+  BOOST_TEST(all["classes"][0]["class"] == "critical");
+  BOOST_TEST(all["classes"][0]["pairs_lost"] == 1);
+  BOOST_TEST(all["classes"][0]["lost"] == Json::array({Json::array({"r0c0", "r0c2"})}));
+  const Json link = *Ask({{"command", "whatif"},
+                          {"links", Json::array({Json::array({"r0c2", "r0c1"})})},
+                          {"class", "bulk"}});
+  BOOST_REQUIRE(link["classes"].size() == 1u);
+  BOOST_TEST(link["classes"][0]["pairs_lost"] == 2);
+  BOOST_TEST(link["classes"][0]["islands"][0] == Json::array({"r0c0", "r0c1"}));
+}
+
+BOOST_FIXTURE_TEST_CASE(whatif_refuses_what_is_not_on_the_map, Fixture) {
+  agent.twin = Chain();
+  agent.names[TestId(9)] = "away";
+  Start();
+  const auto code = [&](const Json& request) { return Ask(request).status().code(); };
+  BOOST_TEST((code({{"command", "whatif"}}) == absl::StatusCode::kInvalidArgument));
+  BOOST_TEST(
+      (code({{"command", "whatif"}, {"nodes", "r0c1"}}) == absl::StatusCode::kInvalidArgument));
+  BOOST_TEST((code({{"command", "whatif"}, {"nodes", {7}}}) == absl::StatusCode::kInvalidArgument));
+  BOOST_TEST(!Ask({{"command", "whatif"}, {"nodes", {"away"}}}).ok());
+  BOOST_TEST(!Ask({{"command", "whatif"}, {"nodes", {"nobody"}}}).ok());
+  // Both are there, a link between them is not.
+  BOOST_TEST(
+      !Ask({{"command", "whatif"}, {"links", Json::array({Json::array({"r0c0", "r0c0"})})}}).ok());
+}
+
 }  // namespace
 }  // namespace selvage
