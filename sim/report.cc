@@ -123,6 +123,8 @@ Row RunRow(const RunInput& input, const RunOutput& out, const Evaluation& e) {
              {"pdr_pre", e.before.share()},
              {"pdr_fault", e.after.share()},
              {"pdr_affected", e.affected.share()},
+             {"pdr_connected", Share(out.connected.got, out.connected.sent)},
+             {"pdr_connected_late", Share(out.connected_late.got, out.connected_late.sent)},
              {"lost_med", Number(Median(e.lost))},
              {"lost_max", Number(Largest(e.lost))},
              {"outage_med_ms", Number(Median(e.outages_ms))},

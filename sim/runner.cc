@@ -27,6 +27,7 @@
 #include "sim/abstract_network.h"
 #include "sim/device_tap.h"
 #include "sim/fault_channel.h"
+#include "sim/mobility.h"
 #include "sim/packet_tag.h"
 #include "sim/udp_carrier.h"
 #include "sim/usage.h"
@@ -36,6 +37,7 @@ namespace selvage::sim {
 namespace {
 
 constexpr const char* kPhyMode = "ErpOfdmRate6Mbps";
+constexpr double kLateSeconds = 2;      // before the next move: as meshnet-lab measures
 constexpr std::uint32_t kLlcBytes = 8;  // LLC/SNAP header, belongs to the link
 
 std::uint64_t CountLinks(const Layout& layout) {
@@ -92,6 +94,11 @@ class World {
     } else {
       injector_.Schedule(script);
     }
+    if (scenario_.move_m > 0) {
+      mobility_ = std::make_unique<Mobility>(&layout_, scenario_.move_m,
+                                             scenario_.traffic_start_s(), scenario_.seed);
+      ScheduleMove(scenario_.traffic_start_s());
+    }
     ns3::Simulator::Stop(ns3::Seconds(scenario_.end_s() + scenario_.drain_s));
     ns3::Simulator::Run();
   }
@@ -109,6 +116,7 @@ class World {
     for (std::uint32_t f = 0; f < layout_.flows.size(); ++f) {
       out.affected.push_back(scenario_.fault == "campaign" || injector_.affected().count(f) > 0);
     }
+    if (mobility_ != nullptr) CountConnected(&out);
     out.packets = std::move(packets_);
     out.duplicates = duplicates_;
     out.before = ledger_.before();
@@ -128,6 +136,26 @@ class World {
   }
 
  private:
+  void ScheduleMove(double at_s) {
+    if (at_s >= scenario_.end_s()) return;
+    ns3::Simulator::Schedule(ns3::Seconds(at_s) - ns3::Simulator::Now(), [this, at_s] {
+      mobility_->Step(at_s);
+      ScheduleMove(at_s + scenario_.move_every_s);
+    });
+  }
+
+  void CountConnected(RunOutput* out) const {
+    for (std::uint32_t f = 0; f < layout_.flows.size(); ++f) {
+      for (const PacketRecord& p : packets_[f]) {
+        if (!mobility_->Connected(p.sent_s, layout_.flows[f].src, layout_.flows[f].dst)) continue;
+        out->connected.Add(p.received_s >= 0);
+        if (mobility_->AgeAt(p.sent_s) >= scenario_.move_every_s - kLateSeconds) {
+          out->connected_late.Add(p.received_s >= 0);
+        }
+      }
+    }
+  }
+
   void InstallAbstract() {
     abstract_ = std::make_unique<AbstractNetwork>(
         scenario_, layout_, &faults_,
@@ -248,11 +276,12 @@ class World {
   }
 
   const Scenario scenario_;
-  const Layout layout_;
+  Layout layout_;  // its links change when nodes move
   std::unique_ptr<Protocol> protocol_;
   FaultTable faults_;
   FaultActions actions_;
   ns3::Ptr<FaultChannel> channel_;             // Wi-Fi
+  std::unique_ptr<Mobility> mobility_;         // while nodes move
   std::unique_ptr<AbstractNetwork> abstract_;  // abstract links
   Usage usage_;
   Ledger ledger_;

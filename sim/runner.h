@@ -25,6 +25,16 @@ struct RunInput {
   std::vector<FaultEvent> script;  // empty: the fault's target is resolved by the rule
 };
 
+// Packets sent and arrived.
+struct Delivered {
+  std::uint64_t sent = 0;
+  std::uint64_t got = 0;
+  void Add(bool arrived) {
+    ++sent;
+    got += arrived;
+  }
+};
+
 struct RunOutput {
   std::string target;
   std::vector<FaultEvent> events;
@@ -39,7 +49,9 @@ struct RunOutput {
   std::uint64_t effects_hash = 0;
   std::map<std::string, std::uint64_t> counters;
   std::vector<Incident> incidents;
-  std::vector<Injection> injections;                     // campaign
+  Delivered connected;                // packets sent while their flow's ends had a path of links
+  Delivered connected_late;           // of these, in the last 2 s before the nodes moved again
+  std::vector<Injection> injections;  // campaign
   std::vector<std::vector<std::uint32_t>> duplicate_of;  // by flow: packets that came again
   std::uint64_t simulator_events = 0;
   double simulated_s = 0;

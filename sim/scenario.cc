@@ -87,6 +87,8 @@ const std::map<std::string, Setter, std::less<>>& Keys() {
       {"nodes", Integer(&Scenario::nodes, 4, 10000)},
       {"degree", Number(&Scenario::degree, 2, 100)},
       {"field_m", Number(&Scenario::field_m, 1, 1e6)},
+      {"move_m", Number(&Scenario::move_m, 0, 1e5)},
+      {"move_every_s", Number(&Scenario::move_every_s, 0.1, 1e5)},
       {"range_m", Number(&Scenario::range_m, 1, 1e5)},
       {"link", OneOf(&Scenario::link, {"wifi", "abstract"})},
       {"abstract_rate_kbps", Number(&Scenario::abstract_rate_kbps, 1, 1e8)},
@@ -183,6 +185,10 @@ absl::Status FinishScenario(Scenario* s) {
   if (!s->abstract() && s->nodes > 4096) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"nodes\" is ", s->nodes, ", must be at most 4096 on Wi-Fi"));
+  }
+  if (s->move_m > 0 && (s->abstract() || s->topology != "rgg" || s->fault != "none")) {
+    return absl::InvalidArgumentError(
+        "\"move_m\" needs topology rgg, link wifi and fault none: links follow from places");
   }
   if (s->fault == "campaign") {
     s->window_s = s->injections * (s->hold_s + s->settle_s);

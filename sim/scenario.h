@@ -22,6 +22,8 @@ struct Scenario {
   std::uint32_t nodes = 25;          // grid: a square number
   double degree = 7.0;               // rgg, random: mean degree aimed at (rgg: before the border)
   double field_m = 0;                // rgg: side of the square; 0: as `degree` asks
+  double move_m = 0;                 // > 0: each node moves up to so far (Wi-Fi, rgg) ...
+  double move_every_s = 10;          // ... at the traffic's start and this often
   double range_m = 0;                // Wi-Fi: how far a link reaches; 0: NominalRangeMetres()
   std::string link = "wifi";         // wifi | abstract: links without PHY and MAC (Selvage only)
   std::uint64_t seed = 1;            // topology, flows, faults, ns-3's run number, keys
