@@ -27,7 +27,9 @@ Receiver::Receiver(EndToEndCipher* cipher, Store& store) : cipher_(cipher) {
       ByteReader in(b);
       const std::uint32_t origin = in.U32();
       const std::uint32_t epoch = in.U32();
-      received_[FlowKey(origin, epoch, in.U16())] = *std::move(set);
+      const FlowKey flow(origin, epoch, in.U16());
+      durable_[flow] = set->Floor();
+      received_[flow] = *std::move(set);
     }
     return received_.size() < kFlowsMax;
   });
@@ -143,6 +145,7 @@ IntervalSet* Receiver::SetOf(const FlowKey& flow) {
     deleted_.push_back({StoreKey(origin, epoch, old_flow), std::nullopt});
     owed_.erase(received_.begin()->first);
     unsaved_.erase(received_.begin()->first);
+    durable_.erase(received_.begin()->first);
     received_.erase(received_.begin());
   }
   return &received_[flow];
@@ -256,6 +259,20 @@ FlowReport Receiver::ReportOf(const FlowKey& flow, const Owed& owed) const {
   return report;
 }
 
+// Flows are in order of their origin: those of one origin and class share a packet.
+void Receiver::Append(const FlowKey& flow, const FlowReport& report,
+                      std::vector<ReceiptBatch::Receipt>* out) {
+  const ShortId origin(std::get<0>(flow));
+  const auto c = static_cast<TrafficClass>(std::get<2>(flow) >> 14);
+  const Bytes encoded = EncodeReport(report);
+  if (out->empty() || out->back().to != origin || out->back().traffic_class != c ||
+      out->back().body.size() + encoded.size() > kReportBytesMax) {
+    out->push_back({origin, c, {}});
+  }
+  Bytes& body = out->back().body;
+  body.insert(body.end(), encoded.begin(), encoded.end());
+}
+
 std::optional<ReceiptBatch> Receiver::TakeReceipts(Time now) {
   if (now < NextDeadline()) return std::nullopt;
   ReceiptBatch batch;
@@ -265,23 +282,40 @@ std::optional<ReceiptBatch> Receiver::TakeReceipts(Time now) {
     if (unsaved_.erase(flow) != 0 || owed.changed) {
       batch.writes.push_back({StoreKey(origin, epoch, number), received_.at(flow).Encode()});
     }
-    const auto c = static_cast<TrafficClass>(number >> 14);
-    const Bytes report = EncodeReport(ReportOf(flow, owed));
-    // Flows are in order of their origin: those of one origin and class share a packet.
-    if (batch.receipts.empty() || batch.receipts.back().to != ShortId(origin) ||
-        batch.receipts.back().traffic_class != c ||
-        batch.receipts.back().body.size() + report.size() > kReportBytesMax) {
-      batch.receipts.push_back({ShortId(origin), c, {}});
+    FlowReport report = ReportOf(flow, owed);
+    Append(flow, report, &batch.receipts);
+    if (batches_waiting_ == 0 || number >> 14 != static_cast<unsigned>(TrafficClass::kCritical)) {
+      continue;
     }
-    Bytes& body = batch.receipts.back().body;
-    body.insert(body.end(), report.begin(), report.end());
+    const auto durable = durable_.find(flow);
+    const std::uint64_t floor = durable == durable_.end() ? 0 : durable->second;
+    if (floor < report.floor) {
+      if (report.ranges.size() == kReportRangesMax) report.ranges.pop_back();
+      report.ranges.insert(report.ranges.begin(), {floor, report.floor - 1});
+      report.floor = floor;
+    }
+    Append(flow, report, &batch.early);
   }
   owed_.clear();
   last_batch_ = now;
+  ++batches_waiting_;
   return batch;
 }
 
+void Receiver::OnDurable(const std::vector<ReceiptBatch::Receipt>& receipts) {
+  if (batches_waiting_ > 0) --batches_waiting_;
+  for (const ReceiptBatch::Receipt& r : receipts) {
+    if (r.traffic_class != TrafficClass::kCritical) continue;
+    const auto reports = DecodeReports(r.body);
+    for (const FlowReport& report : *reports) {
+      const FlowKey flow(r.to.value, report.epoch.value, report.flow);
+      if (received_.count(flow) != 0) durable_[flow] = report.floor;
+    }
+  }
+}
+
 void Receiver::OnRefused(const std::vector<ReceiptBatch::Receipt>& receipts) {
+  if (batches_waiting_ > 0) --batches_waiting_;
   for (const ReceiptBatch::Receipt& r : receipts) {
     const auto reports = DecodeReports(r.body);
     for (const FlowReport& report : *reports) {

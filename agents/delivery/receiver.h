@@ -42,14 +42,15 @@ struct ReceivedMessage {
   Bytes body;
 };
 
-// What to tell others once `writes` are durable.
+// What to tell others, and when.
 struct ReceiptBatch {
   struct Receipt {
     ShortId to;
     TrafficClass traffic_class = TrafficClass::kReliable;
     Bytes body;
   };
-  std::vector<Receipt> receipts;
+  std::vector<Receipt> early;     // at once: what has come and is not on disk yet is held
+  std::vector<Receipt> receipts;  // once `writes` are durable
   std::vector<StoreWrite> writes;
 };
 
@@ -74,8 +75,11 @@ class Receiver {
 
   // When receipts are due; kNever when none is owed.
   Time NextDeadline() const { return owed_.empty() ? kNever : receipts_due_; }
-  // All receipts owed, if they are due: make the writes durable, then send.
+  // All receipts owed, if they are due. While an earlier batch still waits for the disk, critical
+  // flows are told at once that what came is held: a slow disk is no reason to doubt the path.
   std::optional<ReceiptBatch> TakeReceipts(Time now);
+  // The batch with these receipts is durable. Batches become durable in the order they were taken.
+  void OnDurable(const std::vector<ReceiptBatch::Receipt>& receipts);
   // The writes of these receipts never reached the disk: the next receipts of their flows bring
   // them again.
   void OnRefused(const std::vector<ReceiptBatch::Receipt>& receipts);
@@ -126,6 +130,9 @@ class Receiver {
   IntervalSet* SetOf(const FlowKey& flow);
   void Owe(Time now, const FlowKey& flow, std::uint64_t sequence, bool changed);
   FlowReport ReportOf(const FlowKey& flow, const Owed& owed) const;
+  // Puts a report into the packet of its origin and class.
+  static void Append(const FlowKey& flow, const FlowReport& report,
+                     std::vector<ReceiptBatch::Receipt>* out);
   void DropPartials(Time now, bool room_for_one);
   std::map<PartialKey, Partial>::iterator OldestPartial();
   Window* WindowOf(const FlowKey& flow);
@@ -138,6 +145,8 @@ class Receiver {
   std::size_t partial_bytes_ = 0;
   ReorderBuffer reorder_;
   std::map<FlowKey, Owed> owed_;
+  std::map<FlowKey, std::uint64_t> durable_;  // critical flows: the floor that is on disk
+  std::size_t batches_waiting_ = 0;           // for the disk
   Time receipts_due_{};
   Time last_batch_{};
   std::vector<StoreWrite> deleted_;  // rows pushed out, to leave the disk with the next batch

@@ -18,8 +18,9 @@ class RoundTrip {
   static constexpr Duration kTimeoutFirst = 300ms;
   // Together with the way there below the 50 ms that a repair may take.
   static constexpr Duration kTimeoutMin = 40ms;
-  // One and a half times Receiver::kReceiptGap: later than that no receipt is late by batching.
-  static constexpr Duration kOverdueMin = 15ms;
+  // Twice Receiver::kReceiptGap: later than that no receipt is late by batching, and the rest of
+  // the 50 ms is enough for a second copy to arrive.
+  static constexpr Duration kOverdueMin = 20ms;
   static constexpr Duration kTimeoutMax = 10s;
 
   void OnSample(Duration rtt) {

@@ -61,7 +61,7 @@ class Sender {
   // hammered. Rounds without any receipt grow longer.
   static constexpr int kRetriesPerRound = 32;
   // Worry outlasts its last reason by this; a repair takes some 30 ms.
-  static constexpr Duration kWorry = 100ms;
+  static constexpr Duration kWorry = 50ms;
   // What is under way is sent a second time when worry begins, at most so many messages.
   static constexpr int kSecondsMax = 64;
   // The destination has it in memory, waiting for its turn: only its restart could lose it.

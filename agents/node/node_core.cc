@@ -222,13 +222,10 @@ void NodeCore::Impl::Persisted(Time now, std::uint64_t token) {
   if (it == waiting_.end()) return;
   WaitingPersist w = std::move(it->second);
   waiting_.erase(it);
-  for (ReceiptBatch::Receipt& r : w.receipts) {
-    OutgoingMessage receipt;
-    receipt.to = r.to;
-    receipt.traffic_class = r.traffic_class;
-    receipt.kind = PayloadKind::kReceipt;
-    receipt.body = std::move(r.body);
-    SendPackets(now, sender_.SealNow(receipt));
+  if (w.message == 0) {
+    receiver_.OnDurable(w.receipts);
+    SendReceipts(now, std::move(w.receipts));
+    return;
   }
   if (!sender_.OnDurable(now, w.message)) return;  // withdrawn, or its time was up
   Emit(MessageReport{w.message, MessageReport::What::kAccepted, ""});

@@ -149,7 +149,8 @@ struct NodeCore::Impl {
   AdjacencyIndex Forward(Time now, DataHeader header, ByteSpan payload, AdjacencyIndex in);
   void DeliverHere(Time now, const DataHeader& header, ByteSpan payload, AdjacencyIndex in);
   void Settle(std::vector<Sender::Settled> settled);
-  void SendReceipts(Time now);
+  void SendReceipts(Time now);  // those owed, if they are due
+  void SendReceipts(Time now, std::vector<ReceiptBatch::Receipt> receipts);
   void Transmit(Time now, Adjacency* a, const DataHeader& header, ByteSpan payload,
                 AdjacencyIndex in, std::uint8_t attempts);
   void SendControl(Time now, Adjacency* a, ByteSpan chunks, std::vector<ShortId> origins,

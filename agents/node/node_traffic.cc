@@ -253,8 +253,20 @@ void NodeCore::Impl::Settle(std::vector<Sender::Settled> settled) {
 void NodeCore::Impl::SendReceipts(Time now) {
   std::optional<ReceiptBatch> batch = receiver_.TakeReceipts(now);
   if (!batch) return;
+  SendReceipts(now, std::move(batch->early));
   waiting_[++last_token_].receipts = std::move(batch->receipts);
   Emit(Persist{last_token_, std::move(batch->writes)});
+}
+
+void NodeCore::Impl::SendReceipts(Time now, std::vector<ReceiptBatch::Receipt> receipts) {
+  for (ReceiptBatch::Receipt& r : receipts) {
+    OutgoingMessage receipt;
+    receipt.to = r.to;
+    receipt.traffic_class = r.traffic_class;
+    receipt.kind = PayloadKind::kReceipt;
+    receipt.body = std::move(r.body);
+    SendPackets(now, sender_.SealNow(receipt));
+  }
 }
 
 Bytes NodeCore::Impl::TakeBuffer(std::size_t size) {

@@ -37,6 +37,7 @@ struct Receiving : TwoMembers {
     if (!batch) return out;
     std::string error;
     store->Write(batch->writes, &error);
+    receiver->OnDurable(batch->receipts);
     for (const auto& r : batch->receipts) {
       const auto reports = DecodeReports(r.body);
       out.insert(out.end(), reports->begin(), reports->end());
@@ -152,6 +153,37 @@ BOOST_AUTO_TEST_CASE(a_critical_message_waits_for_those_before_it_and_is_told_to
   reports = r.Receipts();
   BOOST_TEST(reports[0].floor == 6);
   BOOST_TEST(reports[0].ranges.empty());
+}
+
+BOOST_AUTO_TEST_CASE(while_the_disk_is_slow_what_came_is_told_to_be_held_and_later_received) {
+  Receiving r;
+  const auto p = r.Row(6);
+  auto batch = [&] {
+    r.now = r.receiver->NextDeadline();
+    return *r.receiver->TakeReceipts(r.now);
+  };
+  auto only = [](const std::vector<ReceiptBatch::Receipt>& receipts) {
+    return DecodeReports(receipts.at(0).body)->at(0);
+  };
+  r.Give(p[0]);
+  const ReceiptBatch first = batch();
+  BOOST_TEST(first.early.empty());  // the disk may be quick
+  r.Give(p[1]);
+  r.Give(p[2]);
+  r.Give(p[4]);
+  const ReceiptBatch second = batch();
+  BOOST_TEST(only(second.early).floor == 0);
+  BOOST_TEST((only(second.early).ranges == std::vector<SequenceRange>{{0, 2}, {4, 4}}));
+  BOOST_TEST(only(second.receipts).floor == 3);
+  r.receiver->OnDurable(first.receipts);
+  r.Give(p[3]);
+  const ReceiptBatch third = batch();
+  BOOST_TEST(only(third.early).floor == 1);
+  BOOST_TEST((only(third.early).ranges == std::vector<SequenceRange>{{1, 4}}));
+  r.receiver->OnDurable(second.receipts);
+  r.receiver->OnDurable(third.receipts);
+  r.Give(p[5]);
+  BOOST_TEST(batch().early.empty());
 }
 
 BOOST_AUTO_TEST_CASE(what_the_origin_gave_up_is_not_waited_for_and_not_handed_up_later) {
