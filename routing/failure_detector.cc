@@ -47,8 +47,9 @@ DetectorOptions DetectorOptions::Slow() {
 DetectorOptions DetectorOptions::Shared() {
   DetectorOptions o;
   o.silence_convicts = true;
-  o.feedback_delay = 20ms;
-  o.tx_timeout_min = 28ms;
+  o.feedback_delay = 25ms;
+  o.tx_timeout_min = 100ms;
+  o.tx_timeout_max = 250ms;
   o.rx_timeout_min = 200ms;
   o.confirm = 600ms;
   o.probe_first = 80ms;

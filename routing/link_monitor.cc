@@ -154,6 +154,13 @@ LinkMonitor::Wanted LinkMonitor::TakeWanted(Time now) {
   return w;
 }
 
+bool LinkMonitor::overdue(Time now) const {
+  if (!shared_ || held_.outstanding() == 0) return false;
+  const Time since = std::max(held_.oldest_sent(), detector_.last_heard());
+  const Duration usual = ReceiveTracker::kFeedbackDelayShared + srtt_ + 2 * rttvar_;
+  return now - since >= std::clamp(usual, kOverdueMin, kOverdueMax);
+}
+
 void LinkMonitor::OnTimeout(Time now) { detector_.OnTimeout(now); }
 
 Time LinkMonitor::NextDeadline() const {

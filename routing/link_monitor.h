@@ -25,8 +25,11 @@ class LinkMonitor {
  public:
   static constexpr Duration kHelloActive = 20ms;
   static constexpr Duration kHelloIdle = 2s;
-  static constexpr Duration kHelloShared = 500ms;  // active, where all take turns on one channel
+  static constexpr Duration kHelloShared = 1s;  // active, where all take turns on one channel
   static constexpr Duration kHelloSlow = 300s;      // duty-cycled radios
+  // Bounds of the wait after which an answer is overdue on a shared channel.
+  static constexpr Duration kOverdueMin = 34ms;
+  static constexpr Duration kOverdueMax = 100ms;
   static constexpr Duration kActiveFor = 1s;        // after the last data frame
   static constexpr std::int64_t kLossWeight = 128;  // frames a loss estimate remembers
 
@@ -77,6 +80,11 @@ class LinkMonitor {
   std::int64_t loss_ppm() const { return loss_ppm_; }
   std::uint32_t peer_map_digest() const { return peer_map_digest_; }
   bool active(Time now) const { return now - last_data_ < kActiveFor; }
+  // Where all take turns on one channel: frames are out and the neighbour has neither answered nor
+  // been heard for longer than is usual. Long before suspicion (a busy channel must not convict),
+  // but new packets do well to take another way until it answers: each frame to a neighbour that
+  // is dead holds up those behind it for some 12 ms.
+  bool overdue(Time now) const;
 
  private:
   Duration Interval(Time now) const;

@@ -19,11 +19,11 @@ class ReceiveTracker {
   static constexpr Duration kFeedbackAlong = 3600us;  // with whatever happens on the link
   static constexpr Duration kFeedbackDelay = 4400us;  // at the latest, by the timer
   // Where all take turns on one channel: a frame of its own costs nearly the air time of a packet.
-  static constexpr Duration kFeedbackDelayShared = 20ms;
+  static constexpr Duration kFeedbackDelayShared = 25ms;
   static constexpr int kFramesPerFeedback = 32;  // half of what one feedback can report on
 
   explicit ReceiveTracker(bool shared = false)
-      : along_(shared ? kFeedbackDelayShared * 4 / 5 : kFeedbackAlong),
+      : along_(shared ? kFeedbackDelayShared * 3 / 4 : kFeedbackAlong),
         delay_(shared ? kFeedbackDelayShared : kFeedbackDelay) {}
 
   // One authentic frame; a session counts its frames from 1. `eliciting`: the neighbour wants to

@@ -32,12 +32,15 @@ struct Adjacency {
   Time deadline = kNever;            // cached from the monitor
   bool slow = false;
   std::size_t size_limit = 0;  // of frames, as last acted upon; 0: what the link says
+  bool shared = false;
+  bool overdue = false;  // shared: new packets go elsewhere until it answers
+  Time queued_until{};   // shared: frames to it wait behind those to one that is overdue
   bool listed = false;  // in the last advertisement
   // As last advertised; changes by little are not worth a flood.
   EdgeMetric advertised;
 
   Adjacency(Time now, const LinkInfo& link)
-      : monitor(now, link.slow, link.shared), slow(link.slow) {}
+      : monitor(now, link.slow, link.shared), slow(link.slow), shared(link.shared) {}
   ShortId neighbor() const { return certificate.id.Short(); }
 };
 

@@ -75,9 +75,11 @@ std::optional<NodeId> MapSync::FindByName(const std::string& name) const {
   return it->second;
 }
 
-void MapSync::OnNeighborUp(AdjacencyIndex index, std::size_t content_bytes_max, bool shared) {
+void MapSync::OnNeighborUp(AdjacencyIndex index, ShortId neighbor, std::size_t content_bytes_max,
+                           bool shared) {
   Neighbor& n = neighbors_[index.value];
   n = Neighbor();
+  n.id = neighbor;
   n.content_bytes_max = content_bytes_max;
   n.shared = shared;
   n.summary = true;
@@ -91,6 +93,7 @@ void MapSync::OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest)
   Neighbor& n = it->second;
   // What was flooded a moment ago is still on its way: only a lasting difference is worth a
   // summary.
+  if (n.shared && now - last_news_ < kSummaryGap) return;
   if (n.flood.empty() && now - n.last_summary >= kSummaryGap) n.summary = true;
 }
 
@@ -147,10 +150,24 @@ void MapSync::Accept(Time now, LinkStateRecord record, AdjacencyIndex from) {
   ++counters_.accepted;
   changed_ = true;
   unsaved_.insert(origin.value);
+  last_news_ = now;
   for (auto& [index, n] : neighbors_) {
-    if (index != from.value) n.flood.insert(origin.value);
+    if (index != from.value && !HasIt(n, origin, from)) n.flood.insert(origin.value);
     n.want.erase(origin.value);
   }
+}
+
+// On a shared channel each frame spared counts: the origin knows its own news, and whoever is a
+// neighbour of the node that told this one is told by it. Should that fail, digests differ.
+bool MapSync::HasIt(const Neighbor& n, ShortId origin, AdjacencyIndex from) const {
+  if (!n.shared) return false;
+  if (n.id == origin) return true;
+  const auto teller = neighbors_.find(from.value);
+  if (teller == neighbors_.end() || !teller->second.shared) return false;
+  const LinkStateRecord* record = database_.Find(teller->second.id);
+  if (record == nullptr) return false;
+  return std::any_of(record->adjacencies.begin(), record->adjacencies.end(),
+                     [&](const AdvertisedAdjacency& a) { return a.neighbor == n.id; });
 }
 
 void MapSync::OnCertificate(Time now, AdjacencyIndex, ByteSpan encoded) {
@@ -237,7 +254,7 @@ void MapSync::Advertise(Time now, std::vector<AdvertisedAdjacency> adjacencies,
   changed_ = true;
   for (auto& [index, n] : neighbors_) {
     n.flood.insert(self);
-    n.flood_at = now;  // nobody else can have told them
+    n.flood_at = n.shared ? now + Spread() : now;  // nobody else can have told them
   }
 }
 
@@ -255,6 +272,12 @@ void MapSync::Append(Neighbor* n, ControlFrame* frame, ChunkType type, ByteSpan 
   WriteBlob(type, body, &w);
 }
 
+// A burst of frames from one node holds up the data of all around it.
+Duration MapSync::Spread() {
+  return Duration(static_cast<std::int64_t>(
+      random_.Below(static_cast<std::uint64_t>(kSharedFloodDelay.count()))));
+}
+
 bool MapSync::FloodDue(Time now, Neighbor* n) {
   if (n->flood.empty()) {
     n->flood_at = kNever;
@@ -262,9 +285,7 @@ bool MapSync::FloodDue(Time now, Neighbor* n) {
   }
   if (!n->shared) return true;
   if (n->flood_at == kNever) {
-    const auto spread = static_cast<std::uint64_t>(kSharedFloodDelay.count());
-    n->flood_at =
-        now + kSharedFloodDelay + Duration(static_cast<std::int64_t>(random_.Below(spread)));
+    n->flood_at = now + kSharedFloodDelay + 2 * Spread();
   }
   return now >= n->flood_at;
 }

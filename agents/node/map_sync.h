@@ -44,9 +44,9 @@ class MapSync : public CertificateBook {
   static constexpr std::size_t kCertificatesMax = 8192;
   static constexpr Duration kSummaryGap = 1s;
   static constexpr Duration kRequestGap = 200ms;  // per certificate asked for
-  // On a shared channel news of others waits this long, up to twice: by then most neighbours have
-  // it from somebody else and said so by sending it here, and what is left goes in one frame.
-  static constexpr Duration kSharedFloodDelay = 40ms;
+  // On a shared channel news of others waits this long, up to three times: by then most neighbours
+  // have it from somebody else and said so by sending it here, and what is left goes in one frame.
+  static constexpr Duration kSharedFloodDelay = 60ms;
 
   MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch);
 
@@ -56,7 +56,8 @@ class MapSync : public CertificateBook {
 
   // ---- neighbours. A neighbour that may be flooded to; mtu in bytes of content. `shared`: over a
   // channel that all take turns on (LinkInfo::shared).
-  void OnNeighborUp(AdjacencyIndex index, std::size_t content_bytes_max, bool shared);
+  void OnNeighborUp(AdjacencyIndex index, ShortId neighbor, std::size_t content_bytes_max,
+                    bool shared);
   void OnNeighborGone(AdjacencyIndex index);
   void OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest);
   // A verified certificate learned from a handshake. False: its short id belongs to somebody else.
@@ -101,6 +102,7 @@ class MapSync : public CertificateBook {
 
  private:
   struct Neighbor {
+    ShortId id;
     std::size_t content_bytes_max = 0;
     bool shared = false;
     std::set<std::uint32_t> flood;         // short ids whose advertisement is to be sent
@@ -116,6 +118,8 @@ class MapSync : public CertificateBook {
     AdjacencyIndex from;
   };
 
+  bool HasIt(const Neighbor& n, ShortId origin, AdjacencyIndex from) const;
+  Duration Spread();
   bool FloodDue(Time now, Neighbor* n);
   void Accept(Time now, LinkStateRecord record, AdjacencyIndex from);
   void Append(Neighbor* n, ControlFrame* frame, ChunkType type, ByteSpan body,
@@ -134,6 +138,7 @@ class MapSync : public CertificateBook {
   std::map<std::uint32_t, Waiting> waiting_;    // by origin's short id
   std::set<std::uint32_t> unsaved_;
   std::set<std::uint32_t> unsaved_certificates_;
+  Time last_news_{};  // when somebody else's advertisement last changed the map
   bool changed_ = false;
   bool outrun_ = false;
   Random random_;  // spreads floods

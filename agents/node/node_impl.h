@@ -130,6 +130,8 @@ struct NodeCore::Impl {
   void FollowVerdict(Time now, Adjacency* a);
   // Acts on what the loss detector found since the last call.
   void FollowQuality(Time now, Adjacency* a);
+  // Turns new packets away from neighbours whose answer is overdue, and back when they answered.
+  void AvoidOverdue(Time now);
   void ExcuseOthers(Time now, const Adjacency& suspect);
   void Refresh(Adjacency* a) { a->deadline = a->monitor.NextDeadline(); }
   bool Usable(const Adjacency& a) const;

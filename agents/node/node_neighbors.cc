@@ -15,7 +15,10 @@ constexpr std::uint64_t kFirstCounter = 1;
 // A neighbour that was cleared of suspicion gets this long to tell what it received meanwhile.
 constexpr Duration kCleared = 20ms;
 
-// A MAC gives up on a frame after seven tries and some 12 ms; several frames may be queued.
+// A MAC gives up on a frame after seven tries and some 12 ms (802.11, contention window doubling
+// from 15 to 1023 slots of 9 us); several frames may be queued.
+constexpr Duration kMacGivesUp = 12ms;
+constexpr Duration kQueuedMax = 60ms;
 constexpr Duration kSharedExcuse = 150ms;
 
 std::string Address(const PeerAddress& a) { return ToHex(a.Span()); }
@@ -218,7 +221,8 @@ void NodeCore::Impl::MapUp(Adjacency* a) {
   if (const std::size_t limit = a->monitor.quality().size_limit(); limit > 0) {
     frame_max = std::clamp<std::size_t>(limit, a->cipher->overhead_bytes(), frame_max);
   }
-  map_.OnNeighborUp(a->index, frame_max - a->cipher->overhead_bytes(), info.shared);
+  map_.OnNeighborUp(a->index, a->neighbor(), frame_max - a->cipher->overhead_bytes(),
+                    info.shared);
 }
 
 void NodeCore::Impl::Remove(Time now, AdjacencyIndex index, const std::string& why) {
@@ -255,6 +259,31 @@ void NodeCore::Impl::ExcuseOthers(Time now, const Adjacency& suspect) {
   }
 }
 
+void NodeCore::Impl::AvoidOverdue(Time now) {
+  Adjacency* oldest = nullptr;
+  for (Adjacency* a : present_) {
+    if (!a->shared || !Usable(*a)) continue;
+    const bool overdue = config_.healing && a->monitor.overdue(now);
+    if (a->overdue && !overdue) {
+      a->overdue = false;
+      forwarder_.SetAdjacency(a->index, a->neighbor(), true);
+    } else if (!a->overdue && overdue && now >= a->queued_until &&
+               (oldest == nullptr ||
+                a->monitor.held().oldest_sent() < oldest->monitor.held().oldest_sent())) {
+      oldest = a;
+    }
+  }
+  if (oldest == nullptr) return;
+  oldest->overdue = true;
+  forwarder_.SetAdjacency(oldest->index, oldest->neighbor(), false, true);
+  // What was sent to others waits behind what was sent to this one.
+  const auto frames = static_cast<std::int64_t>(oldest->monitor.held().outstanding());
+  const Time until = now + std::min(frames * kMacGivesUp, kQueuedMax);
+  for (Adjacency* a : present_) {
+    if (a != oldest && a->link == oldest->link) a->queued_until = until;
+  }
+}
+
 void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
   const LinkState verdict = a->monitor.detector().state();
   const bool confirmed = a->monitor.detector().confirmed();
@@ -280,6 +309,7 @@ void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
           {"evidence", evidence}});
   }
   const bool usable = Usable(*a);
+  a->overdue = false;
   forwarder_.SetAdjacency(a->index, a->neighbor(), usable, !usable && !confirmed);
   paths_.OnRoutesChanged(now);
   if (verdict == LinkState::kUp) {

@@ -87,6 +87,7 @@ void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, By
           const bool first = a->remote_index.value == 0;
           a->remote_index = chunk.hello.index;
           advertise_ = true;
+          a->overdue = false;
           forwarder_.SetAdjacency(a->index, a->neighbor(), Usable(*a));
           if (first) {
             const LinkInfo& info = links_[a->link].info;
@@ -151,6 +152,7 @@ AdjacencyIndex NodeCore::Impl::Forward(Time now, DataHeader header, ByteSpan pay
     CountDrop(&counters_.dropped_lab);
     return kNowhere;
   }
+  AvoidOverdue(now);
   const ForwardDecision d = forwarder_.Decide(now, &header, in, payload.size());
   switch (d.what) {
     case ForwardDecision::What::kSend:
@@ -199,6 +201,7 @@ void NodeCore::Impl::NoteRoute(Time now, const DataHeader& header, AdjacencyInde
                                     from->monitor.detector().evidence()
                           : from->monitor.quality().degraded()
                               ? from_name + " is degraded: " + from->monitor.quality().evidence()
+                          : from->overdue ? from_name + " has not answered for longer than usual"
                           : avoid.empty() ? "the map offers a better path"
                                           : "it keeps off " + NamesOf(avoid) +
                                                 ", which did not pass on what they took";

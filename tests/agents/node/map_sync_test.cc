@@ -29,8 +29,8 @@ struct Pair {
     b.AddCertificate(ida.certificate);
   }
   void Meet(std::size_t content = 1400) {
-    a.OnNeighborUp(kTo, content, false);
-    b.OnNeighborUp(kTo, content, false);
+    a.OnNeighborUp(kTo, ShortId(0), content, false);
+    b.OnNeighborUp(kTo, ShortId(0), content, false);
   }
   static void Give(Time now, MapSync* to, const ControlFrame& f) {
     ChunkReader reader(f.content);
