@@ -52,8 +52,8 @@ DetectorOptions DetectorOptions::Shared() {
   o.tx_timeout_max = 250ms;
   o.rx_timeout_min = 200ms;
   o.confirm = 600ms;
-  o.probe_first = 80ms;
-  o.probes_fast = 3;
+  o.probe_first = 200ms;
+  o.probes_fast = 2;
   o.probe_max = 2s;
   o.hold_suspect = 200ms;
   return o;

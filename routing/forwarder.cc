@@ -23,10 +23,11 @@ std::string_view ToString(DropReason r) {
 Forwarder::Forwarder(ShortId self, std::size_t memory_walks)
     : self_(self), routes_(self), memory_(memory_walks), adjacencies_(256) {}
 
-void Forwarder::SetAdjacency(AdjacencyIndex index, ShortId neighbor, bool usable, bool suspect) {
+void Forwarder::SetAdjacency(AdjacencyIndex index, ShortId neighbor, bool usable, bool suspect,
+                             bool shared) {
   const std::size_t payload_max = adjacencies_[index.value].payload_max;
   RemoveAdjacency(index);
-  adjacencies_[index.value] = {neighbor, true, usable, suspect && !usable, payload_max};
+  adjacencies_[index.value] = {neighbor, true, usable, suspect && !usable, shared, payload_max};
   if (!usable) ++unusable_;
 }
 
@@ -175,6 +176,11 @@ AdjacencyIndex Forwarder::FollowMap(DataHeader* header, const Walk& walk, bool* 
     *deviated = true;
     failed.Add(Own(route.first));
     header->carried.Add(Own(route.first));
+    const Adjacency& left = adjacencies_[route.first.value];
+    if (!left.usable && left.shared && left.neighbor != header->destination) {
+      failed.Add(EdgeId::WholeNode(left.neighbor));
+      header->carried.Add(EdgeId::WholeNode(left.neighbor));
+    }
   }
   return AdjacencyIndex(0);
 }

@@ -67,7 +67,10 @@ class Forwarder {
   // Tells which own adjacencies exist and may be used. `suspect` (only with !usable): it may still
   // work, so it is the last resort of packets that have no other path on the map. Leaving a suspect
   // is free only where there is somewhere to go.
-  void SetAdjacency(AdjacencyIndex index, ShortId neighbor, bool usable, bool suspect = false);
+  // `shared`: over a channel that all take turns on. There silence is the neighbour's rather than
+  // the link's, so packets that leave it ask not to be led through it by others either.
+  void SetAdjacency(AdjacencyIndex index, ShortId neighbor, bool usable, bool suspect = false,
+                    bool shared = false);
   void RemoveAdjacency(AdjacencyIndex index);
   bool IsUsable(AdjacencyIndex index) const;
   // Packets with a payload longer than this do not pass there (a hole for large frames): they take
@@ -97,6 +100,7 @@ class Forwarder {
     bool present = false;
     bool usable = false;
     bool suspect = false;
+    bool shared = false;
     std::size_t payload_max = 0;
   };
   // For the packet being decided on.

@@ -28,7 +28,7 @@ class LinkMonitor {
   static constexpr Duration kHelloShared = 1s;  // active, where all take turns on one channel
   static constexpr Duration kHelloSlow = 300s;      // duty-cycled radios
   // Bounds of the wait after which an answer is overdue on a shared channel.
-  static constexpr Duration kOverdueMin = 34ms;
+  static constexpr Duration kOverdueMin = 37ms;
   static constexpr Duration kOverdueMax = 100ms;
   static constexpr Duration kActiveFor = 1s;        // after the last data frame
   static constexpr std::int64_t kLossWeight = 128;  // frames a loss estimate remembers

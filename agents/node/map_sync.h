@@ -46,7 +46,7 @@ class MapSync : public CertificateBook {
   static constexpr Duration kRequestGap = 200ms;  // per certificate asked for
   // On a shared channel news of others waits this long, up to three times: by then most neighbours
   // have it from somebody else and said so by sending it here, and what is left goes in one frame.
-  static constexpr Duration kSharedFloodDelay = 60ms;
+  static constexpr Duration kSharedFloodDelay = 120ms;
 
   MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch);
 

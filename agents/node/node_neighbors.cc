@@ -275,7 +275,7 @@ void NodeCore::Impl::AvoidOverdue(Time now) {
   }
   if (oldest == nullptr) return;
   oldest->overdue = true;
-  forwarder_.SetAdjacency(oldest->index, oldest->neighbor(), false, true);
+  forwarder_.SetAdjacency(oldest->index, oldest->neighbor(), false, true, true);
   // What was sent to others waits behind what was sent to this one.
   const auto frames = static_cast<std::int64_t>(oldest->monitor.held().outstanding());
   const Time until = now + std::min(frames * kMacGivesUp, kQueuedMax);
@@ -310,7 +310,7 @@ void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
   }
   const bool usable = Usable(*a);
   a->overdue = false;
-  forwarder_.SetAdjacency(a->index, a->neighbor(), usable, !usable && !confirmed);
+  forwarder_.SetAdjacency(a->index, a->neighbor(), usable, !usable && !confirmed, a->shared);
   paths_.OnRoutesChanged(now);
   if (verdict == LinkState::kUp) {
     // Packets sent as a last resort meanwhile stay held: the link answers, so it will tell.

@@ -467,6 +467,9 @@ void NodeCore::Impl::ResendElsewhere(Time now, Adjacency* a, std::vector<HeldFra
     // The first walk may go on beyond the silence: this one must not be taken for it.
     ++f.header.walk;
     f.header.carried.Add({self_, a->index});
+    if (a->shared && !Usable(*a) && a->neighbor() != f.header.destination) {
+      f.header.carried.Add(EdgeId::WholeNode(a->neighbor()));
+    }
     ++counters_.resent_alternate;
     Forward(now, f.header, f.payload, f.came_in);
     a->monitor.held().Recycle(std::move(f.payload));

@@ -24,7 +24,7 @@ struct Facing {
     std::deque<Frame> inbox;
     int sent = 0;
     std::size_t lost = 0;
-    Side(Time now, bool slow) : monitor(now, slow) {}
+    Side(Time now, bool slow, bool shared) : monitor(now, slow, shared) {}
   };
 
   Time now = TimeFromNanos(1'000'000'000);
@@ -33,7 +33,8 @@ struct Facing {
   double loss = 0;
   Random random{1};
 
-  explicit Facing(bool slow = false) : a(now, slow), b(now, slow) {}
+  explicit Facing(bool slow = false, bool shared = false)
+      : a(now, slow, shared), b(now, slow, shared) {}
   Side& Other(Side& s) { return &s == &a ? b : a; }
 
   void Send(Side& s, bool data, LinkMonitor::Wanted wanted) {
@@ -162,6 +163,43 @@ BOOST_AUTO_TEST_CASE(a_neighbour_that_probes_without_end_is_answered_at_a_bounde
   }
   BOOST_TEST(f.b.sent - before <= 1000 / 5 + 2);
   BOOST_TEST(f.b.sent - before >= 100);
+}
+
+BOOST_AUTO_TEST_CASE(on_a_shared_channel_an_answer_is_overdue_long_before_suspicion) {
+  Facing f(false, true);
+  f.Run(3s, 20ms);
+  BOOST_TEST(!f.a.monitor.overdue(f.now));
+  f.loss = 1;
+  const Time cut = f.now;
+  while (!f.a.monitor.overdue(f.now) && f.now < cut + 1s) f.Run(1ms, 20ms);
+  BOOST_TEST(ToMillis(f.now - cut) <= 65);  // a packet interval, and twice that for the answer
+  BOOST_TEST(ToMillis(f.now - cut) >= 10);  // the frame before may be under way
+  BOOST_TEST(f.a.monitor.detector().usable());
+  while (f.a.monitor.detector().usable() && f.now < cut + 1s) f.Run(1ms, 20ms);
+  BOOST_TEST(ToMillis(f.now - cut) >= 120);
+  BOOST_TEST(ToMillis(f.now - cut) < 500);
+}
+
+BOOST_AUTO_TEST_CASE(a_neighbour_that_is_heard_is_not_overdue) {
+  Facing f(false, true);
+  f.Run(3s, 20ms);
+  HeldFrame held;
+  held.counter = f.a.next++;
+  held.sent = f.now;
+  held.kind = HeldFrame::Kind::kData;
+  f.a.monitor.OnSent(f.now, std::move(held));
+  const Time sent = f.now;
+  f.a.monitor.OnFrame(sent + 40ms, 1'000'000, false, true);
+  BOOST_TEST(!f.a.monitor.overdue(sent + 45ms));
+  BOOST_TEST(f.a.monitor.overdue(sent + 40ms + LinkMonitor::kOverdueMax));
+}
+
+BOOST_AUTO_TEST_CASE(a_link_of_its_own_knows_no_overdue_answers) {
+  Facing f;
+  f.Run(3s, 20ms);
+  f.loss = 1;
+  f.Run(15ms, 1ms);
+  BOOST_TEST(!f.a.monitor.overdue(f.now + 10s));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "agents/node/map_sync.h"
 
 #include <boost/test/unit_test.hpp>
+#include <set>
 
 #include "agents/node/link_state_codec.h"
 #include "tests/agents/node/mesh.h"
@@ -250,6 +251,63 @@ BOOST_AUTO_TEST_CASE(the_map_is_there_again_after_a_restart_and_verified_anew) {
   wary.Load(p.now, *store);
   BOOST_TEST(wary.database().records().empty());
   BOOST_TEST(!wary.FindByName("c").has_value());
+}
+
+// Node a with neighbours b, c and d in reach of one channel; b and c hear each other too.
+struct SharedChannel : Pair {
+  static constexpr std::uint8_t kB = 1, kC = 2, kD = 3;
+  Identity idd = members.Admit("d"), ide = members.Admit("e");
+
+  SharedChannel() {
+    for (const Identity* id : {&idc, &idd, &ide}) a.AddCertificate(id->certificate);
+    Neighbor(kB, idb);
+    Neighbor(kC, idc);
+    Neighbor(kD, idd);
+    LinkStateRecord r = Signed(idb, 1, 1);
+    r.adjacencies.push_back(
+        {AdjacencyIndex(1), idc.certificate.id.Short(), AdjacencyIndex(1), EdgeMetric()});
+    SignLinkState(*crypto, idb.signing_key, &r);
+    a.OnLinkState(now, AdjacencyIndex(kB), r.encoded);
+    Drain();
+  }
+  void Neighbor(std::uint8_t index, const Identity& id) {
+    a.OnNeighborUp(AdjacencyIndex(index), id.certificate.id.Short(), 1400, true);
+  }
+  // Who is sent something within a second.
+  std::set<int> Drain() {
+    std::set<int> to;
+    for (int i = 0; i < 1000; ++i, now += 1ms) {
+      for (const ControlFrame& f : a.TakeFrames(now)) to.insert(f.to.value);
+    }
+    return to;
+  }
+};
+
+BOOST_AUTO_TEST_CASE(on_a_shared_channel_news_goes_only_to_those_who_cannot_have_it) {
+  SharedChannel w;
+  // From b: c hears b itself.
+  w.a.OnLinkState(w.now, AdjacencyIndex(SharedChannel::kB), w.Signed(w.ide, 1, 1).encoded);
+  BOOST_TEST((w.Drain() == std::set<int>{SharedChannel::kD}));
+  // About d: d knows.
+  w.a.OnLinkState(w.now, AdjacencyIndex(SharedChannel::kB), w.Signed(w.idd, 1, 1).encoded);
+  BOOST_TEST(w.Drain().empty());
+  // From c, who is not known to hear anybody: b and d.
+  w.a.OnLinkState(w.now, AdjacencyIndex(SharedChannel::kC), w.Signed(w.ide, 1, 2).encoded);
+  BOOST_TEST((w.Drain() == std::set<int>{SharedChannel::kB, SharedChannel::kD}));
+}
+
+BOOST_AUTO_TEST_CASE(on_a_shared_channel_own_news_does_not_leave_in_one_burst) {
+  SharedChannel w;
+  w.a.Advertise(w.now, {}, {});
+  std::set<int> to;
+  int at_once = 0;
+  for (int i = 0; i < 1000; ++i, w.now += 1ms) {
+    const auto frames = w.a.TakeFrames(w.now);
+    at_once = std::max(at_once, static_cast<int>(frames.size()));
+    for (const ControlFrame& f : frames) to.insert(f.to.value);
+  }
+  BOOST_TEST(to.size() == 3);
+  BOOST_TEST(at_once < 3);
 }
 
 }  // namespace

@@ -109,6 +109,30 @@ BOOST_AUTO_TEST_CASE(a_silent_link_is_left_in_tens_of_milliseconds_and_nothing_i
   BOOST_TEST(FirstRelay(&mesh) != relay);
 }
 
+BOOST_AUTO_TEST_CASE(on_a_shared_channel_traffic_leaves_a_silent_neighbour_before_suspicion) {
+  Mesh mesh(23);
+  mesh.shape_link = [](LinkInfo* info) { info->shared = true; };
+  BuildDiamond(&mesh);
+  mesh.StartAll();
+  mesh.Run(5s);
+  const std::string relay = FirstRelay(&mesh);
+  const std::string second = relay == "a1" ? "a2" : "b2";
+  Flow flow{&mesh, 4000};
+  bool moved = false;
+  mesh.At(1s, [&] { mesh.Kill(second); });
+  mesh.At(1100ms, [&] {
+    moved = mesh.Counter(relay, "reroutes_total") > 0 &&
+            mesh.Counter(relay, "suspicions_total") == 0;
+  });
+  flow.Start();
+  mesh.Run(6s);
+  const auto r = flow.Measure();
+  BOOST_TEST(moved);
+  BOOST_TEST(r.lost == 0);
+  BOOST_TEST(ToMillis(r.longest_gap) < 60);
+  BOOST_TEST((mesh.StateOf(relay, second) == NeighborState::kDown));
+}
+
 BOOST_AUTO_TEST_CASE(a_one_way_link_is_left_and_called_oneway_in_either_direction) {
   for (const bool reverse : {false, true}) {
     Mesh mesh(4);
