@@ -70,7 +70,7 @@ std::optional<PacketLabel> WatchedCrypto::LabelOfContent(ByteSpan content) const
     const PacketLabel* known = packets_->Find(TagWord(payload.end(), kTagBytes));
     if (known == nullptr) break;
     PacketLabel label = *known;
-    label.walk = static_cast<std::uint8_t>(header.walk | header.copy << 2);
+    label.walk = static_cast<std::uint16_t>(header.walk | header.copy << 2 | header.attempt << 3);
     // Other chunks ahead of the packet, and carried failures inside its header.
     const auto ahead = static_cast<std::size_t>(chunk.body.data() - content.data()) - 1;
     const auto header_bytes = static_cast<std::size_t>(payload.data() - chunk.body.data()) + 1;

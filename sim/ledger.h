@@ -19,8 +19,8 @@ struct PacketLabel {
   std::uint32_t flow = 0;
   std::uint32_t sequence = 0;
   std::uint32_t extra_bytes = 0;
-  // Which walk of the packet: walk number and copy. Told by Selvage only.
-  std::uint8_t walk = 0;
+  // Which walk of the packet: walk number, copy and attempt. Told by Selvage only.
+  std::uint16_t walk = 0;
 };
 
 struct ByteCounts {

@@ -14,14 +14,14 @@ void PacketTag::Serialize(ns3::TagBuffer out) const {
   out.WriteU32(label.flow);
   out.WriteU32(label.sequence);
   out.WriteU32(label.extra_bytes);
-  out.WriteU8(label.walk);
+  out.WriteU16(label.walk);
 }
 
 void PacketTag::Deserialize(ns3::TagBuffer in) {
   label.flow = in.ReadU32();
   label.sequence = in.ReadU32();
   label.extra_bytes = in.ReadU32();
-  label.walk = in.ReadU8();
+  label.walk = in.ReadU16();
 }
 
 void PacketTag::Print(std::ostream& out) const { out << label.flow << ":" << label.sequence; }

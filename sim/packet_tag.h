@@ -12,7 +12,7 @@ class PacketTag : public ns3::Tag {
 
   static ns3::TypeId GetTypeId();
   ns3::TypeId GetInstanceTypeId() const override { return GetTypeId(); }
-  std::uint32_t GetSerializedSize() const override { return 13; }
+  std::uint32_t GetSerializedSize() const override { return 14; }
   void Serialize(ns3::TagBuffer out) const override;
   void Deserialize(ns3::TagBuffer in) override;
   void Print(std::ostream& out) const override;

@@ -1,8 +1,8 @@
 // Counts the hops of every walk of every packet, and those that went beyond the bound.
 //
-// The forwarder promises that a walk (one copy of a packet under one walk number) ends within twice
-// as many hops as there are links. What is counted here is frames handed to links, so a frame that
-// was lost and sent again counts twice: the promise is held to more than it says.
+// The forwarder promises that a walk (one copy of a packet under one attempt and walk number) ends
+// within twice as many hops as there are links. What is counted here is frames handed to links, so
+// a frame that was lost and sent again counts twice: the promise is held to more than it says.
 #pragma once
 
 #include <algorithm>
@@ -47,7 +47,7 @@ class WalkWatch {
  private:
   struct Key {
     std::uint64_t packet;
-    std::uint8_t walk;
+    std::uint16_t walk;
     bool operator==(const Key& o) const { return packet == o.packet && walk == o.walk; }
   };
   struct Hash {
