@@ -14,6 +14,7 @@
 #include <string>
 #include <thread>
 
+#include "agents/delivery/sender.h"
 #include "agents/runtime/ip_packet.h"
 
 namespace selvage {
@@ -55,7 +56,9 @@ IpAddress Address(const std::string& text) { return IpAddress::Parse(text).value
 
 // A node core on memory alone, and a TUN whose kernel side is a socket.
 struct Fixture {
-  Fixture() {
+  explicit Fixture(TrafficClass traffic_class = TrafficClass::kTelemetry,
+                   std::size_t outbox_messages = 0) {
+    Fill(outbox_messages);
     int fds[2];
     BOOST_REQUIRE(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fds) == 0);
     kernel = fds[0];
@@ -81,10 +84,23 @@ struct Fixture {
     TunConfig config;
     config.address = "10.99.0.1";
     config.prefix_length = 16;
+    config.traffic_class = traffic_class;
     port = std::make_unique<TunPort>(Tun::FromFd(fds[1]), config, core.get());
   }
   ~Fixture() { close(kernel); }
 
+  // Messages that the life before left in the outbox, each with 1 s to go.
+  void Fill(std::size_t messages) {
+    OutboxRecord record;
+    record.message.to = ShortId(4711);
+    record.message.traffic_class = TrafficClass::kCritical;
+    record.message.deadline = 1s;
+    std::string error;
+    for (std::size_t i = 0; i < messages; ++i) {
+      record.sequence = i;
+      store->Write({{OutboxKey(i + 1), EncodeOutboxRecord(record)}}, &error);
+    }
+  }
   void FromKernel(const Bytes& packet) {
     BOOST_REQUIRE(write(kernel, packet.data(), packet.size()) ==
                   static_cast<ssize_t>(packet.size()));
@@ -101,6 +117,21 @@ struct Fixture {
   std::unique_ptr<TunPort> port;
   int kernel = -1;
 };
+
+BOOST_AUTO_TEST_CASE(while_the_outbox_is_full_packets_that_need_it_stay_in_the_device) {
+  Fixture f(TrafficClass::kCritical, Sender::kOutboxMax);
+  f.FromKernel(PacketV4("10.99.0.1", "10.99.0.2"));
+  BOOST_TEST(f.port->held_back());
+  f.port->OnReadable(Time{} + 1ms);
+  BOOST_TEST(f.port->counters().packets_read == 0u);
+  f.core->OnTimeout(Time{} + 1s);  // their time is up
+  BOOST_TEST(!f.port->held_back());
+  f.port->OnReadable(Time{} + 1s);
+  BOOST_TEST(f.port->counters().packets_read == 1u);
+  Fixture best_effort(TrafficClass::kTelemetry, Sender::kOutboxMax);
+  BOOST_TEST(best_effort.core->outbox_full());
+  BOOST_TEST(!best_effort.port->held_back());
+}
 
 BOOST_AUTO_TEST_CASE(headers_are_read_and_every_shortened_packet_is_refused) {
   for (const Bytes& packet : {PacketV4("10.0.0.1", "10.0.0.2"), PacketV6("fd00::1", "fd00::2")}) {
