@@ -163,6 +163,26 @@ BOOST_AUTO_TEST_CASE(loss_on_every_link_is_made_good_in_order) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_link_that_loses_a_third_both_ways_makes_no_long_gap) {
+  for (std::uint64_t seed = 100; seed < 106; ++seed) {
+    Diamond mesh(seed);
+    const std::string relay = mesh.Relay();
+    ChannelModel gray;
+    gray.loss = 0.3;
+    mesh.At(1s, [&] { mesh.SetChannel(relay, mesh.Second(relay), gray); });
+    Flow flow{&mesh, 6000};
+    flow.Start();
+    mesh.Run(8s);
+    const auto r = flow.Measure();
+    BOOST_TEST_CONTEXT("seed " << seed) {
+      BOOST_TEST(r.lost == 0);
+      BOOST_TEST(r.duplicates == 0);
+      BOOST_TEST(r.disorder == 0);
+      BOOST_TEST(ToMillis(r.longest_gap) <= 50);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_a_relay_acknowledged_and_took_into_its_grave_comes_from_the_origin) {
   // The relay's own way on is cut first: it holds what it acknowledged, and then it dies.
   Diamond mesh(40);
