@@ -51,7 +51,7 @@ void Custody::GiveToDestination(Time now, const MessageId& id, const RelayStore:
 
 void Custody::GiveToCarrier(Time now, ShortId carrier, const std::vector<Own>& own) {
   for (const Own& o : own) {
-    if (o.id.destination == carrier) continue;
+    if (Reaches(o.id.destination)) continue;
     const auto given = own_given_.find(o.id);
     if (given != own_given_.end() && Contains(given->second, carrier)) continue;
     if (!courier_.Add(now, carrier, o.id)) return;
@@ -91,7 +91,10 @@ void Custody::OnTick(Time now, const std::vector<Own>& own) {
   }
   std::vector<Own> waiting;
   for (const Own& o : own) {
-    if (now - o.since >= kPatience && own_given_.count(o.id) == 0) waiting.push_back(o);
+    if (now - o.since >= kPatience && !Reaches(o.id.destination) &&
+        own_given_.count(o.id) == 0) {
+      waiting.push_back(o);
+    }
   }
   if (waiting.empty()) return;
   for (const ShortId carrier : StandingCarriers()) {

@@ -40,11 +40,10 @@ class Custody {
   Custody(Time now, ShortId self, RelayStore::Limits limits);
   void Load(Time now, Store& store) { relay_.Load(now, store); }
 
-  // A message of this node's own outbox whose destination is out of reach.
+  // A message that waits in this node's own outbox.
   struct Own {
     MessageId id;
     Time since{};
-    Time expires{};
   };
   // A node to which a path leads.
   struct InReach {

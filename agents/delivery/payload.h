@@ -17,8 +17,10 @@ enum class PayloadKind : std::uint8_t {
   kProgress = 3,     // body: what arrives of a flow (progress.h)
   kProbe = 4,        // body: nonce (8), n (1), nodes the answer keeps off (4 * n), padding
   kProbeAnswer = 5,  // body: the probe's nonce (8)
+  kCarry = 6,        // body: a message for somebody else, or carried by somebody (carried_message.h)
+  kCustody = 7,      // body: notes about such messages
 };
-inline constexpr std::uint8_t kPayloadKinds = 6;
+inline constexpr std::uint8_t kPayloadKinds = 8;
 
 inline constexpr std::size_t kPayloadHeaderBytes = 3;
 // Body bytes in one packet: what fits 1,452 bytes of frame with every header at its largest, so

@@ -325,6 +325,11 @@ void Receiver::OnRefused(const std::vector<ReceiptBatch::Receipt>& receipts) {
   }
 }
 
+bool Receiver::Recorded(const MessageId& id) const {
+  const auto set = received_.find(FlowKey(id.origin.value, id.epoch.value, id.flow));
+  return set != received_.end() && set->second.Contains(id.sequence);
+}
+
 // Makes room: those whose time is up, and for a new one the oldest while there are too many.
 void Receiver::DropPartials(Time now, bool room_for_one) {
   auto drop = [this](std::map<PartialKey, Partial>::iterator it) {

@@ -22,6 +22,7 @@
 #include <tuple>
 #include <vector>
 
+#include "agents/delivery/carried_message.h"
 #include "agents/delivery/end_to_end_cipher.h"
 #include "agents/delivery/flow_report.h"
 #include "agents/delivery/interval_set.h"
@@ -83,6 +84,8 @@ class Receiver {
   // The writes of these receipts never reached the disk: the next receipts of their flows bring
   // them again.
   void OnRefused(const std::vector<ReceiptBatch::Receipt>& receipts);
+  // It was handed up, or will never be; on the disk with the next batch of receipts at the latest.
+  bool Recorded(const MessageId& id) const;
   // Once in a while: lets go what waits in vain.
   void DropIdle(Time now) { reorder_.DropIdle(now); }
 

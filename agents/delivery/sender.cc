@@ -23,8 +23,8 @@ std::uint8_t AttemptName(std::uint8_t base, std::uint32_t n) {
 
 }  // namespace
 
-Sender::Sender(EndToEndCipher* cipher, ShortId self, Epoch epoch)
-    : cipher_(cipher), self_(self), epoch_(epoch) {}
+Sender::Sender(EndToEndCipher* cipher, ShortId self, Epoch epoch, Limits limits)
+    : cipher_(cipher), self_(self), limits_(limits), epoch_(epoch) {}
 
 // The time a message has left counts from anew after a restart: this node has no clock that goes on
 // while it is off.
@@ -40,7 +40,7 @@ void Sender::Load(Time now, Store& store) {
     k.attempt_base = static_cast<std::uint8_t>(1 + (epoch_.value * 37) % 200);
     k.expires = now + k.message.deadline;
     Insert(*number, std::move(k));
-    return outbox_.size() < kOutboxMax;
+    return outbox_.size() < limits_.messages_max && bytes_ < limits_.bytes_max;
   });
   for (auto& [key, flow] : flows_) Release(now, key, &flow);
 }
@@ -91,7 +91,10 @@ std::vector<OutgoingPacket> Sender::SealNow(const OutgoingMessage& m) {
 
 std::uint64_t Sender::Keep(Time now, OutgoingMessage message, StoreWrite* write) {
   *write = {};
-  if (outbox_.size() >= kOutboxMax || bytes_ + message.body.size() > kOutboxBytesMax) return 0;
+  if (outbox_.size() >= limits_.messages_max ||
+      bytes_ + message.body.size() > limits_.bytes_max) {
+    return 0;
+  }
   Kept k;
   k.epoch = epoch_;
   k.flow = FlowOf(message.traffic_class, message.port);
@@ -178,7 +181,7 @@ void Sender::Remove(Outbox::iterator it) {
 }
 
 Sender::Settled Sender::Deliver(Outbox::iterator it) {
-  Settled s{it->first, true, "", std::nullopt};
+  Settled s{it->first, true, "", std::nullopt, IdOf(it->second)};
   if (it->second.stored) s.write = StoreWrite{OutboxKey(it->first), std::nullopt};
   Remove(it);
   return s;
@@ -188,7 +191,8 @@ void Sender::Expire(Outbox::iterator it) {
   ++counters_.expired;
   const auto waited =
       std::chrono::duration_cast<std::chrono::milliseconds>(it->second.message.deadline).count();
-  Settled s{it->first, false, "no receipt within " + std::to_string(waited) + " ms", std::nullopt};
+  Settled s{it->first, false, "no receipt within " + std::to_string(waited) + " ms", std::nullopt,
+            IdOf(it->second)};
   if (it->second.stored) s.write = StoreWrite{OutboxKey(it->first), std::nullopt};
   expired_.push_back(std::move(s));
   Remove(it);
@@ -295,6 +299,34 @@ void Sender::OnMapChanged(Time now) {
     k.next_attempt = std::min(k.next_attempt, now + pause);
     Schedule(number, &k);
   }
+}
+
+MessageId Sender::IdOf(const OutboxRecord& r) const {
+  return {self_, r.epoch, r.message.to, r.flow, r.sequence};
+}
+
+void Sender::VisitWaiting(const std::function<void(const Waiting&)>& visit) const {
+  for (const auto& [number, k] : outbox_) {
+    if (k.durable && k.stored && k.attempts > 0) {
+      visit({IdOf(k), k.expires - k.message.deadline});
+    }
+  }
+}
+
+std::optional<CarriedMessage> Sender::Envelope(Time now, const MessageId& id) {
+  const auto flow = flows_.find({id.destination.value, id.flow});
+  if (flow == flows_.end() || id.origin != self_) return std::nullopt;
+  const auto place = flow->second.pending.find({id.epoch.value, id.sequence});
+  if (place == flow->second.pending.end()) return std::nullopt;
+  const Kept& k = outbox_.at(place->second);
+  std::vector<OutgoingPacket> packets;
+  Seal(k, 0, OutgoingPacket::Paths::kOne, &packets);
+  if (!k.stored || k.expires <= now || packets.empty()) return std::nullopt;
+  CarriedMessage m;
+  m.id = id;
+  m.lifetime = k.expires - now;
+  for (OutgoingPacket& p : packets) m.packets.push_back({p.header, std::move(p.payload)});
+  return m;
 }
 
 bool Sender::worried(Time now, ShortId to) const {

@@ -16,11 +16,12 @@
 // While receipts are overdue the sender is worried about that destination: critical packets, those
 // under way and new ones, are asked to take a second, disjoint path.
 //
-// Bounded at kOutboxMax messages and kOutboxBytesMax. Each event costs O(log n): messages are
-// indexed by deadline and by (destination, flow, epoch, sequence). Sans-I/O.
+// Bounded by Limits. Each event costs O(log n): messages are indexed by deadline and by
+// (destination, flow, epoch, sequence). Sans-I/O.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -28,6 +29,7 @@
 #include <utility>
 #include <vector>
 
+#include "agents/delivery/carried_message.h"
 #include "agents/delivery/end_to_end_cipher.h"
 #include "agents/delivery/flow_report.h"
 #include "agents/delivery/outbox_record.h"
@@ -50,8 +52,12 @@ struct OutgoingPacket {
 
 class Sender {
  public:
-  static constexpr std::size_t kOutboxMax = 4096;
-  static constexpr std::size_t kOutboxBytesMax = 16 * 1024 * 1024;
+  // Bodies stay in memory as well as on the disk: a retry or a second copy, which a failure makes
+  // urgent, must not wait for a disk that others write to. So this bounds both.
+  struct Limits {
+    std::size_t messages_max = 16384;
+    std::size_t bytes_max = 32 * 1024 * 1024;  // of bodies
+  };
   static constexpr Duration kDeadlineCritical = 1s;
   static constexpr Duration kDeadlineReliable = std::chrono::hours(24);
   static constexpr Duration kPauseMax = 10s;
@@ -67,7 +73,9 @@ class Sender {
   // The destination has it in memory, waiting for its turn: only its restart could lose it.
   static constexpr Duration kHeldPause = 300ms;
 
-  Sender(EndToEndCipher* cipher, ShortId self, Epoch epoch);
+  Sender(EndToEndCipher* cipher, ShortId self, Epoch epoch, Limits limits);
+  Sender(EndToEndCipher* cipher, ShortId self, Epoch epoch)
+      : Sender(cipher, self, epoch, Limits()) {}
 
   // Takes up what the last life left in the outbox; sent from the next OnTimeout on.
   void Load(Time now, Store& store);
@@ -84,13 +92,16 @@ class Sender {
   // Takes back a message that is not durable yet: the write that removes it. nullopt when it is
   // durable or gone.
   std::optional<StoreWrite> Withdraw(std::uint64_t number);
-  bool full() const { return outbox_.size() >= kOutboxMax || bytes_ >= kOutboxBytesMax; }
+  bool full() const {
+    return outbox_.size() >= limits_.messages_max || bytes_ >= limits_.bytes_max;
+  }
 
   struct Settled {
     std::uint64_t number = 0;
     bool delivered = false;
     std::string reason;
     std::optional<StoreWrite> write;  // if it was on disk
+    MessageId id;
   };
   // What `from` has received of this node's flows: the messages that are settled by it. Malformed
   // and unknown reports change nothing.
@@ -108,6 +119,15 @@ class Sender {
 
   // Receipts from `to` are, or were a moment ago, overdue.
   bool worried(Time now, ShortId to) const;
+
+  // Messages on disk that were sent at least once and have no receipt: what carriers may be given.
+  struct Waiting {
+    MessageId id;
+    Time since{};
+  };
+  void VisitWaiting(const std::function<void(const Waiting&)>& visit) const;
+  // Such a message as a carrier gets it; nullopt when it waits no more.
+  std::optional<CarriedMessage> Envelope(Time now, const MessageId& id);
 
   std::size_t size() const { return outbox_.size(); }
   std::size_t bytes() const { return bytes_; }
@@ -159,6 +179,7 @@ class Sender {
   std::uint64_t NextSequence(ShortId to, std::uint16_t flow, std::uint64_t count);
   void Seal(const OutboxRecord& r, std::uint8_t attempt, OutgoingPacket::Paths paths,
             std::vector<OutgoingPacket>* out);
+  MessageId IdOf(const OutboxRecord& r) const;
   Kept* Insert(std::uint64_t number, Kept k);
   void Remove(Outbox::iterator it);
   Settled Deliver(Outbox::iterator it);
@@ -177,6 +198,7 @@ class Sender {
 
   EndToEndCipher* cipher_;
   ShortId self_;
+  Limits limits_;
   Epoch epoch_;
   std::uint32_t last_number_ = 0;
   std::map<FlowKey, Flow> flows_;

@@ -31,7 +31,9 @@ NodeCore::Impl::Impl(Time now, Init init, Store& store)
       forwarder_(self_),
       end_to_end_(crypto_.get(), &identity_, &map_),
       receiver_(&end_to_end_, store),
-      sender_(&end_to_end_, self_, epoch_),
+      sender_(&end_to_end_, self_, epoch_,
+              {config_.outbox_messages_max, config_.outbox_bytes_max}),
+      custody_(now, self_, {config_.carried_messages_max, config_.carried_bytes_max}),
       paths_([this](ShortId to, TrafficClass c, const std::vector<ShortId>& avoid,
                     bool strict) { return forwarder_.CurrentPath(c, to, avoid, strict); },
              &random_),
@@ -44,6 +46,7 @@ NodeCore::Impl::Impl(Time now, Init init, Store& store)
   map_.SetWall(init.wall);
   map_.Load(now, store);
   sender_.Load(now, store);
+  custody_.Load(now, store);
   last_session_ = static_cast<std::uint16_t>(random_.U64());
   probe_port_ = static_cast<std::uint16_t>(1024 + random_.Below(kPortsEnd - 1024));
 }
@@ -82,6 +85,7 @@ void NodeCore::Impl::OnTimeout(Time now) {
   handshakes_.OnTimeout(now);
   sender_.OnTimeout(now);
   if (now >= paths_.NextDeadline()) paths_.OnTimeout(now);
+  custody_.OnTimeout(now);
   SendReceipts(now);
   for (Adjacency* a : present_) {
     if (now < a->deadline) continue;
@@ -107,6 +111,7 @@ void NodeCore::Impl::OnTimeout(Time now) {
     }
     map_.database().Expire(now, self_);
     receiver_.DropIdle(now);
+    if (custody_.busy() || sender_.size() > 0) custody_.OnTick(now, OwnWaiting());
   }
   if (now >= next_metric_check_) {
     next_metric_check_ = now + kMetricGap + kMetricGap * random_.Below(1024) / 1024;
@@ -133,6 +138,7 @@ Time NodeCore::Impl::NextDeadline() const {
   at = std::min({at, sender_.NextDeadline(), next_housekeeping_, next_metric_check_, next_save_});
   at = std::min({at, map_.NextDeadline(), receiver_.NextDeadline()});
   at = std::min({at, progress_.NextDeadline(), paths_.NextDeadline()});
+  at = std::min(at, custody_.NextDeadline());
   if (advertise_) at = std::min(at, advertise_not_before_);
   for (const Adjacency* a : present_) at = std::min(at, a->deadline);
   promised_wake_ = at;
@@ -147,6 +153,7 @@ void NodeCore::Impl::Settle(Time now) {
     forwarder_.routes().SetTopology(map_.database().BuildTopology());
     sender_.OnMapChanged(now);
     paths_.OnRoutesChanged(now);
+    UpdateReach(now);
     by_address_.clear();
   }
   if (map_.TakeOutrun()) advertise_ = advertise_again_ = true;
@@ -156,6 +163,7 @@ void NodeCore::Impl::Settle(Time now) {
   }
   if (now >= progress_.NextDeadline() || !paths_.idle()) SettlePaths(now);
   if (now >= receiver_.NextDeadline()) SendReceipts(now);
+  if (!custody_.idle()) SettleCustody(now);
   if (sender_.idle()) return;
   SendPackets(now, sender_.TakePackets());
   Settle(sender_.TakeExpired());
@@ -222,9 +230,14 @@ void NodeCore::Impl::Persisted(Time now, std::uint64_t token) {
   if (it == waiting_.end()) return;
   WaitingPersist w = std::move(it->second);
   waiting_.erase(it);
+  if (w.carried) {
+    custody_.OnDurable(now, *w.carried);
+    return;
+  }
   if (w.message == 0) {
     receiver_.OnDurable(w.receipts);
     SendReceipts(now, std::move(w.receipts));
+    for (const auto& [carrier, id] : w.confirm) custody_.Confirm(carrier, id);
     return;
   }
   if (!sender_.OnDurable(now, w.message)) return;  // withdrawn, or its time was up

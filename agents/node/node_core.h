@@ -35,6 +35,12 @@ struct NodeConfig {
   bool healing = true;
   // IP addresses claimed for the TUN interface, e.g. "10.99.0.1"; may be empty.
   std::vector<std::string> addresses;
+  // How much may wait for receipts, in memory and on the disk; and how much is carried for others
+  // (agents/delivery/custody.h), 0 messages: nothing.
+  std::size_t outbox_messages_max = 16384;
+  std::size_t outbox_bytes_max = 32 * 1024 * 1024;
+  std::size_t carried_messages_max = 8192;
+  std::size_t carried_bytes_max = 16 * 1024 * 1024;
   // Laboratory faults allowed.
   bool lab = false;
 };
@@ -191,6 +197,7 @@ class NodeCore {
   Twin GetTwin() const;
   std::size_t nodes_known() const;
   std::size_t outbox_messages() const;
+  std::size_t carried_messages() const;  // for others
   // Why the disk refuses writes; empty while it works.
   const std::string& store_failure() const;
   // Submit would answer "queue full" to what waits for a receipt.

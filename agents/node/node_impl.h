@@ -6,6 +6,7 @@
 //   node_paths.cc      progress of flows end to end: reports, probes, what is told of them
 //   direct_datagram.cc small datagrams to a neighbour over a slow link
 //   node_store.cc      the disk refuses and works again
+//   node_custody.cc    messages carried for others, and by others
 //   second_path.cc     packets of this node, critical ones on two paths when there is doubt
 //   node_questions.cc  what people and programs ask
 #pragma once
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "agents/delivery/custody.h"
 #include "agents/delivery/progress.h"
 #include "agents/delivery/receiver.h"
 #include "agents/delivery/sender.h"
@@ -115,6 +117,17 @@ struct NodeCore::Impl {
   // Takes back a message that is not durable yet: it is deleted and its sender told.
   void Withdraw(std::uint64_t message, const std::string& reason);
 
+  // ---- node_custody.cc
+  void OnCarry(Time now, const ReceivedMessage& m);
+  void OnCustodyNotes(Time now, const ReceivedMessage& m);
+  // What this node sends in the name of custody: no class that asks for receipts.
+  void SendAside(Time now, ShortId to, PayloadKind kind, Bytes body);
+  std::vector<Custody::Own> OwnWaiting() const;
+  void UpdateReach(Time now);
+  void SettleCustody(Time now);
+  // A receipt for somebody out of reach goes back with whoever brought the message.
+  void KeepReceipt(Time now, ShortId to, const std::vector<OutgoingPacket>& packets);
+
   // ---- node_neighbors.cc
   void LinkUp(Time now, LinkId link, const LinkInfo& info);
   void LinkDown(Time now, LinkId link);
@@ -150,6 +163,9 @@ struct NodeCore::Impl {
   // Decides and sends one packet. `in`: 0 when it begins here. By which adjacency it left; 0: not.
   AdjacencyIndex Forward(Time now, DataHeader header, ByteSpan payload, AdjacencyIndex in);
   void DeliverHere(Time now, const DataHeader& header, ByteSpan payload, AdjacencyIndex in);
+  // `header`: of the packet that brought them by `in`; nullptr when a carrier did.
+  void HandUp(Time now, const DataHeader* header, AdjacencyIndex in,
+              std::vector<ReceivedMessage> messages);
   void Settle(std::vector<Sender::Settled> settled);
   void SendReceipts(Time now);  // those owed, if they are due
   void SendReceipts(Time now, std::vector<ReceiptBatch::Receipt> receipts);
@@ -214,6 +230,7 @@ struct NodeCore::Impl {
   EndToEndCipher end_to_end_;
   Receiver receiver_;
   Sender sender_;
+  Custody custody_;
   RouteWatch watch_;
   Progress progress_;
   PathWatch paths_;
@@ -238,9 +255,14 @@ struct NodeCore::Impl {
   struct WaitingPersist {
     std::uint64_t message = 0;                    // outbox: number of the message
     std::vector<ReceiptBatch::Receipt> receipts;  // or receiver: to be sent
+    // ... and carriers to be told that what they brought has arrived
+    std::vector<std::pair<ShortId, MessageId>> confirm;
+    std::optional<MessageId> carried;  // or custody of this
   };
   std::map<std::uint64_t, WaitingPersist> waiting_;
   std::uint64_t last_token_ = 0;
+  std::vector<std::pair<ShortId, MessageId>> unconfirmed_;  // confirm with the next receipts
+  std::map<std::uint32_t, ShortId> brought_by_;             // origin -> who last brought from it
   std::string store_failure_;     // empty: the disk works
   std::uint64_t last_message_ = 0;  // best effort messages
 

@@ -191,6 +191,9 @@ Twin NodeCore::GetTwin() const {
 
 std::size_t NodeCore::nodes_known() const { return impl_->map_.database().records().size(); }
 std::size_t NodeCore::outbox_messages() const { return impl_->sender_.size(); }
+std::size_t NodeCore::carried_messages() const {
+  return impl_->custody_.relay().entries().size();
+}
 const std::string& NodeCore::store_failure() const { return impl_->store_failure_; }
 bool NodeCore::outbox_full() const { return impl_->sender_.full(); }
 
@@ -209,6 +212,7 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
   const MapSync::Counters& m = impl_->map_.counters();
   const Receiver::Counters& r = impl_->receiver_.counters();
   const Sender::Counters& s = impl_->sender_.counters();
+  const Custody::Counters& custody = impl_->custody_.counters();
   std::uint64_t hold_overflow = 0;
   for (const auto& a : impl_->adjacencies_) {
     if (a != nullptr) hold_overflow += a->monitor.held().overflowed();
@@ -265,6 +269,11 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
       {"messages_stored_late_total", s.stored_late},
       {"worries_total", s.worries},
       {"gone_reports_sent_total", s.gone_reports},
+      {"carried_taken_total", custody.taken},
+      {"carried_refused_total", impl_->custody_.relay().refused()},
+      {"carried_passed_on_total", custody.passed_on},
+      {"carried_copies_total", custody.copies},
+      {"carried_expired_total", custody.expired},
       {"hold_overflow_total", hold_overflow},
       {"events_dropped_total", c.events_dropped},
       {"progress_reports_sent_total", c.progress_reports},

@@ -16,7 +16,9 @@ void NodeCore::Impl::PersistRefused(std::uint64_t token) {
   if (it == waiting_.end()) return;
   const WaitingPersist w = std::move(it->second);
   waiting_.erase(it);
-  if (w.message == 0) {
+  if (w.carried) {
+    custody_.OnWriteRefused(*w.carried);
+  } else if (w.message == 0) {
     // No receipts, so what they speak of will be sent again; the records go to the disk with it.
     receiver_.OnRefused(w.receipts);
   } else {
@@ -29,7 +31,10 @@ void NodeCore::Impl::StoreFailed(const std::string& reason) {
   // Receipts go on waiting: their messages were handed up, and the record is written in the end.
   std::vector<std::uint64_t> messages;
   for (auto it = waiting_.begin(); it != waiting_.end();) {
-    if (it->second.message == 0) {
+    if (it->second.carried) {
+      custody_.OnWriteRefused(*it->second.carried);
+      it = waiting_.erase(it);
+    } else if (it->second.message == 0) {
       ++it;
     } else {
       messages.push_back(it->second.message);

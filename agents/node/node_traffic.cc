@@ -228,8 +228,17 @@ void NodeCore::Impl::DeliverHere(Time now, const DataHeader& header, ByteSpan pa
   const std::uint32_t known = record->version.epoch.value;
   const auto delta = static_cast<std::int16_t>(header.id.epoch - static_cast<std::uint16_t>(known));
   const Epoch epoch(known + static_cast<std::uint32_t>(static_cast<std::int32_t>(delta)));
-  for (ReceivedMessage& m : receiver_.OnPacket(now, header, epoch, payload)) {
-    if (OnPathMessage(now, header, in, m)) continue;
+  HandUp(now, &header, in, receiver_.OnPacket(now, header, epoch, payload));
+}
+
+void NodeCore::Impl::HandUp(Time now, const DataHeader* header, AdjacencyIndex in,
+                             std::vector<ReceivedMessage> messages) {
+  for (ReceivedMessage& m : messages) {
+    if (header != nullptr && OnPathMessage(now, *header, in, m)) continue;
+    if (m.kind == PayloadKind::kCarry || m.kind == PayloadKind::kCustody) {
+      m.kind == PayloadKind::kCarry ? OnCarry(now, m) : OnCustodyNotes(now, m);
+      continue;
+    }
     if (m.kind == PayloadKind::kReceipt) {
       Settle(sender_.OnReceipt(now, m.origin, m.body));
       continue;
@@ -244,6 +253,7 @@ void NodeCore::Impl::Settle(std::vector<Sender::Settled> settled) {
   std::vector<StoreWrite> writes;
   for (Sender::Settled& s : settled) {
     if (s.write) writes.push_back(*std::move(s.write));
+    custody_.OnOwnSettled(s.id);
     Emit(MessageReport{s.number,
                        s.delivered ? MessageReport::What::kDelivered : MessageReport::What::kFailed,
                        std::move(s.reason)});
@@ -257,7 +267,9 @@ void NodeCore::Impl::SendReceipts(Time now) {
   std::optional<ReceiptBatch> batch = receiver_.TakeReceipts(now);
   if (!batch) return;
   SendReceipts(now, std::move(batch->early));
-  waiting_[++last_token_].receipts = std::move(batch->receipts);
+  WaitingPersist& w = waiting_[++last_token_];
+  w.receipts = std::move(batch->receipts);
+  w.confirm = std::exchange(unconfirmed_, {});
   Emit(Persist{last_token_, std::move(batch->writes)});
 }
 
@@ -268,7 +280,9 @@ void NodeCore::Impl::SendReceipts(Time now, std::vector<ReceiptBatch::Receipt> r
     receipt.traffic_class = r.traffic_class;
     receipt.kind = PayloadKind::kReceipt;
     receipt.body = std::move(r.body);
-    SendPackets(now, sender_.SealNow(receipt));
+    std::vector<OutgoingPacket> packets = sender_.SealNow(receipt);
+    KeepReceipt(now, r.to, packets);
+    SendPackets(now, std::move(packets));
   }
 }
 

@@ -8,7 +8,6 @@
 namespace selvage {
 namespace {
 
-using std::chrono::seconds;
 constexpr Time kStart = TimeFromNanos(1'000'000'000);
 constexpr std::uint32_t kSelf = 9;
 
@@ -25,7 +24,7 @@ struct Node {
     custody.OnReach(now, reach, own);
   }
   void Waits(std::uint32_t destination, std::uint64_t sequence) {
-    own.push_back({MakeCarried(kSelf, destination, sequence).id, now, now + seconds(3600)});
+    own.push_back({MakeCarried(kSelf, destination, sequence).id, now});
   }
   void Tick(Duration after) {
     now += after;

@@ -335,17 +335,51 @@ BOOST_AUTO_TEST_CASE(when_its_time_is_up_the_sender_is_told) {
 
 BOOST_AUTO_TEST_CASE(the_outbox_is_bounded_in_messages_and_bytes) {
   Sending s;
-  for (std::size_t i = 0; i < Sender::kOutboxMax; ++i) {
+  s.sender = Sender(&s.a, s.ShortA(), s.epoch, {100, 1'000'000});
+  for (std::size_t i = 0; i < 100; ++i) {
     BOOST_REQUIRE(s.Keep(s.Message(TrafficClass::kReliable, 1)) > 0);
   }
+  BOOST_TEST(s.sender.full());
   BOOST_TEST(s.Keep(s.Message(TrafficClass::kReliable, 1)) == 0);
   Sending t;
-  for (std::size_t i = 0; i < Sender::kOutboxBytesMax / 65'536; ++i) {
+  t.sender = Sender(&t.a, t.ShortA(), t.epoch, {100, 2 * 65'536});
+  for (std::size_t i = 0; i < 2; ++i) {
     BOOST_REQUIRE(t.Keep(t.Message(TrafficClass::kReliable, 65'536)) > 0);
   }
-  BOOST_TEST(t.sender.bytes() == Sender::kOutboxBytesMax);
+  BOOST_TEST(t.sender.bytes() == 2 * 65'536u);
   BOOST_TEST(t.Keep(t.Message(TrafficClass::kReliable, 1)) == 0);
   BOOST_TEST(t.Keep(t.Message(TrafficClass::kReliable, 0)) > 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_carrier_gets_what_was_sent_and_waits_and_can_be_opened_at_the_end) {
+  Sending s;
+  s.Accept(s.Message(TrafficClass::kReliable, 3000, 9));
+  std::vector<Sender::Waiting> waiting;
+  auto look = [&] {
+    waiting.clear();
+    s.sender.VisitWaiting([&](const Sender::Waiting& w) { waiting.push_back(w); });
+  };
+  s.Packets();
+  look();
+  BOOST_REQUIRE(waiting.size() == 1u);
+  BOOST_TEST((waiting[0].since == s.now));
+  const auto envelope = s.sender.Envelope(s.now + 1h, waiting[0].id);
+  BOOST_REQUIRE(envelope.has_value());
+  BOOST_TEST((envelope->lifetime == Sender::kDeadlineReliable - 1h));
+  const auto carried = DecodeCarried(EncodeCarried(*envelope));
+  BOOST_REQUIRE(carried.has_value());
+  Bytes whole;
+  for (const SealedPacket& p : carried->packets) {
+    const Bytes plain = s.b.Open(p.header, carried->id.epoch, p.payload).value();
+    whole.insert(whole.end(), plain.begin() + kPayloadHeaderBytes, plain.end());
+  }
+  BOOST_TEST(whole == Bytes(3000, 9));
+  MessageId other = waiting[0].id;
+  other.sequence += 1;
+  BOOST_TEST(!s.sender.Envelope(s.now, other).has_value());
+  s.Accept(s.Message(TrafficClass::kReliable, 1));
+  look();
+  BOOST_TEST(waiting.size() == 1u);  // the second was not sent yet
 }
 
 BOOST_AUTO_TEST_CASE(the_outbox_survives_a_restart_with_its_numbers) {
