@@ -56,6 +56,25 @@ Answer Neighbors(AgentView& agent, const Json& request) {
   return neighbors;
 }
 
+Answer Outbox(AgentView& agent, const Json& request) {
+  if (absl::Status s = CheckMembers(request, {}); !s.ok()) return s;
+  const OutboxInfo outbox = agent.Outbox();
+  Json lines = Json::array();
+  for (const OutboxInfo::Line& l : outbox.lines) {
+    lines.push_back(Json{{"from", l.from},
+                         {"to", l.to},
+                         {"messages", l.messages},
+                         {"reachable", l.reachable},
+                         {"oldest_s", Rounded(ToSeconds(l.oldest))}});
+  }
+  return Json{{"messages", outbox.messages},
+              {"bytes", outbox.bytes},
+              {"carried_messages", outbox.carried_messages},
+              {"carried_bytes", outbox.carried_bytes},
+              {"store_failure", agent.store_failure()},
+              {"waiting", std::move(lines)}};
+}
+
 // What `selvage doctor` judges beside what it can see of the machine itself.
 Answer Doctor(AgentView& agent, const Json& request) {
   if (absl::Status s = CheckMembers(request, {}); !s.ok()) return s;

@@ -15,8 +15,8 @@ constexpr Entry kCommands[] = {
     {"links", Links},   {"routes", Routes},
     {"path", Path},     {"why", Why},
     {"events", Events}, {"lab", Lab},
-    {"doctor", Doctor}, {"twin", ShowTwin},
-    {"whatif", WhatIf},
+    {"doctor", Doctor}, {"outbox", Outbox},
+    {"twin", ShowTwin}, {"whatif", WhatIf},
 };
 
 }  // namespace

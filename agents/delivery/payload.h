@@ -17,7 +17,7 @@ enum class PayloadKind : std::uint8_t {
   kProgress = 3,     // body: what arrives of a flow (progress.h)
   kProbe = 4,        // body: nonce (8), n (1), nodes the answer keeps off (4 * n), padding
   kProbeAnswer = 5,  // body: the probe's nonce (8)
-  kCarry = 6,        // body: a message for somebody else, or carried by somebody (carried_message.h)
+  kCarry = 6,        // body: a message in the hands of others (carried_message.h)
   kCustody = 7,      // body: notes about such messages
 };
 inline constexpr std::uint8_t kPayloadKinds = 8;
@@ -28,7 +28,7 @@ inline constexpr std::size_t kPayloadHeaderBytes = 3;
 inline constexpr std::size_t kFragmentBodyBytes = 1280;
 // Receipts and gone reports of a class are a flow of their own.
 inline constexpr std::uint16_t kReceiptPort = 0x3fff;
-// So are reports of progress and answers to probes.
+// So are reports of progress, answers to probes, and what carriers give each other.
 inline constexpr std::uint16_t kControlPort = 0x3ffe;
 // Applications' ports are below this.
 inline constexpr std::uint16_t kPortsEnd = kControlPort;

@@ -119,6 +119,21 @@ struct RouteInfo {
   std::uint64_t cost = 0;  // microseconds-equivalent, see routing/path_cost.h
   int hops = 0;
 };
+// What waits here for a path or a receipt.
+struct OutboxInfo {
+  struct Line {
+    std::string from;  // name; this node's for its own
+    std::string to;
+    bool reachable = false;  // a path leads there now
+    std::size_t messages = 0;
+    Duration oldest{0};  // own messages only
+  };
+  std::size_t messages = 0;  // own
+  std::size_t bytes = 0;
+  std::size_t carried_messages = 0;  // of others, and receipts that have no path
+  std::size_t carried_bytes = 0;
+  std::vector<Line> lines;  // own first, by destination; then carried, by origin and destination
+};
 struct LinkStatus {
   LinkId id;
   LinkInfo info;
@@ -198,6 +213,7 @@ class NodeCore {
   std::size_t nodes_known() const;
   std::size_t outbox_messages() const;
   std::size_t carried_messages() const;  // for others
+  OutboxInfo Outbox(Time now) const;
   // Why the disk refuses writes; empty while it works.
   const std::string& store_failure() const;
   // Submit would answer "queue full" to what waits for a receipt.

@@ -52,6 +52,7 @@ void NodeCore::Impl::SendAside(Time now, ShortId to, PayloadKind kind, Bytes bod
   m.to = to;
   m.traffic_class = TrafficClass::kTelemetry;
   m.kind = kind;
+  m.port = kControlPort;
   m.body = std::move(body);
   SendPackets(now, sender_.SealNow(m));
 }
@@ -117,6 +118,33 @@ void NodeCore::Impl::SettleCustody(Time now) {
     }
     if (body) SendAside(now, h.to, PayloadKind::kCarry, *std::move(body));
   }
+}
+
+OutboxInfo NodeCore::Outbox(Time now) const {
+  OutboxInfo out;
+  out.messages = impl_->sender_.size();
+  out.bytes = impl_->sender_.bytes();
+  out.carried_messages = carried_messages();
+  out.carried_bytes = impl_->custody_.relay().bytes();
+  std::map<std::pair<std::uint32_t, std::uint32_t>, OutboxInfo::Line> own;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, OutboxInfo::Line> carried;
+  auto line = [&](auto* lines, const MessageId& id) {
+    OutboxInfo::Line& l = (*lines)[{id.origin.value, id.destination.value}];
+    if (l.messages++ == 0) {
+      l.from = impl_->NameOf(id.origin);
+      l.to = impl_->NameOf(id.destination);
+      l.reachable = impl_->custody_.Reaches(id.destination);
+    }
+    return &l;
+  };
+  impl_->sender_.VisitWaiting([&](const Sender::Waiting& w) {
+    OutboxInfo::Line* l = line(&own, w.id);
+    l->oldest = std::max(l->oldest, now - w.since);
+  });
+  for (const auto& [id, e] : impl_->custody_.relay().entries()) line(&carried, id);
+  for (auto& [key, l] : own) out.lines.push_back(std::move(l));
+  for (auto& [key, l] : carried) out.lines.push_back(std::move(l));
+  return out;
 }
 
 void NodeCore::Impl::KeepReceipt(Time now, ShortId to,

@@ -270,6 +270,24 @@ void ReadLinks(const std::vector<const toml::table*>& tables, ConfigProblems* pr
   }
 }
 
+void ReadOutbox(const toml::table& table, ConfigProblems* problems, OutboxConfig* outbox) {
+  Section section(table, "[outbox]", problems);
+  auto read = [&](const char* key, std::int64_t min, std::int64_t max, std::int64_t* out) {
+    const auto value = section.Integer(key, std::to_string(*out));
+    if (!value) return;
+    if (*value < min || *value > max) {
+      section.Wrong(key, "is " + std::to_string(*value) + "; must be " + std::to_string(min) +
+                             " to " + std::to_string(max));
+    }
+    *out = *value;
+  };
+  read("messages", 1, OutboxConfig::kMessagesMax, &outbox->messages);
+  read("megabytes", 1, OutboxConfig::kMegabytesMax, &outbox->megabytes);
+  read("carried_messages", 0, OutboxConfig::kMessagesMax, &outbox->carried_messages);
+  read("carried_megabytes", 0, OutboxConfig::kMegabytesMax, &outbox->carried_megabytes);
+  section.Finish();
+}
+
 void ReadTop(const toml::table& table, ConfigProblems* problems, AgentConfig* config) {
   Section top(table, "", problems);
   if (const toml::table* node = top.Table("node")) {
@@ -280,6 +298,9 @@ void ReadTop(const toml::table& table, ConfigProblems* problems, AgentConfig* co
   }
   ReadSockets(&top, problems, config);
   if (const toml::table* tun = top.Table("tun")) ReadTun(*tun, problems, config);
+  if (const toml::table* outbox = top.Table("outbox")) {
+    ReadOutbox(*outbox, problems, &config->outbox);
+  }
   if (const toml::table* lab_table = top.Table("lab")) {
     Section lab(*lab_table, "[lab]", problems);
     config->lab = lab.Boolean("enabled", "true").value_or(false);

@@ -30,6 +30,17 @@ struct TunConfig {
   TrafficClass traffic_class = TrafficClass::kReliable;
 };
 
+// What may wait, in memory and on the disk. See agents/delivery/sender.h and custody.h.
+struct OutboxConfig {
+  static constexpr std::int64_t kMessagesMax = 1'000'000;
+  static constexpr std::int64_t kMegabytesMax = 4096;
+
+  std::int64_t messages = 16384;  // this node's own, without receipt
+  std::int64_t megabytes = 32;
+  std::int64_t carried_messages = 8192;  // for others; 0: carries nothing
+  std::int64_t carried_megabytes = 16;
+};
+
 struct AgentConfig {
   static constexpr std::size_t kLinksMax = 255;
   static constexpr std::size_t kFileBytesMax = 1 << 20;
@@ -45,6 +56,7 @@ struct AgentConfig {
   std::string log_level = "info";
   bool lab = false;
   std::optional<TunConfig> tun;
+  OutboxConfig outbox;
   std::vector<LinkConfig> links;
   // Keys that may dial in on stream lanes (stream_identity.h), of all links together.
   std::vector<std::string> stream_keys_allowed;

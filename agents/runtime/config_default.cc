@@ -26,6 +26,12 @@ endpoint = "ipc:///run/selvage/api.sock"
 # mtu = 1280                             # bytes, 576 (IPv6: 1280) to 65535
 # class = "reliable"                     # critical | reliable | telemetry | bulk
 
+# [outbox]                               # what may wait for a path, in memory and on the disk
+# messages = 16384                       # this node's own, until their receipts
+# megabytes = 32
+# carried_messages = 8192                # for others, see ARCHITECTURE.md; 0: carries nothing
+# carried_megabytes = 16
+
 # [lab]                                  # absent: off. Fault injection, loud in `selvage status`
 # enabled = true
 

@@ -243,6 +243,12 @@ absl::Status NodeRuntime::Impl::MakeCore() {
   init.seed = reader.U64();
   init.config.healing = config.healing;
   init.config.lab = config.lab;
+  constexpr std::size_t kMegabyte = 1024 * 1024;
+  const OutboxConfig& outbox = config.outbox;
+  init.config.outbox_messages_max = static_cast<std::size_t>(outbox.messages);
+  init.config.outbox_bytes_max = static_cast<std::size_t>(outbox.megabytes) * kMegabyte;
+  init.config.carried_messages_max = static_cast<std::size_t>(outbox.carried_messages);
+  init.config.carried_bytes_max = static_cast<std::size_t>(outbox.carried_megabytes) * kMegabyte;
   if (config.tun) init.config.addresses.push_back(config.tun->address);
   init.wall = wall_floor;
   const Time now = reactor->ReadClock();

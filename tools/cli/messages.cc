@@ -4,7 +4,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <iostream>
 #include <memory>
+#include <string>
 
 #include "selvage/client.h"
 #include "tools/cli/cli.h"
@@ -23,6 +25,8 @@ struct Arguments {
   std::string text;
   bool text_given = false;
   double wait_s = 0;
+  double deadline_s = 0;
+  bool lines = false;
   std::uint64_t count = 0;
   double for_s = 0;
 };
@@ -85,6 +89,29 @@ int AwaitReceipt(Client& client, const Arguments& arguments, std::uint64_t reque
   }
 }
 
+// Each line of stdin as a message, as they come; one answer a line.
+int SendLines(const Options& options, const Arguments& arguments, Client::Class traffic_class) {
+  int exit = kFine;
+  std::unique_ptr<Client> client = Attach(options, &exit);
+  if (client == nullptr) return exit;
+  std::string line;
+  for (std::uint64_t number = 0; std::getline(std::cin, line); ++number) {
+    Client::Result sent =
+        client->SendAndConfirm(arguments.to, traffic_class, arguments.port, line,
+                               options.timeout(), Milliseconds(arguments.deadline_s));
+    if (!sent) exit = kNo;
+    if (options.json) {
+      PrintJson(
+          Json{{"line", number}, {"accepted", static_cast<bool>(sent)}, {"error", sent.error}});
+    } else if (!sent) {
+      std::printf("line %llu not accepted: %s\n", static_cast<unsigned long long>(number),
+                  sent.error.c_str());
+    }
+    std::fflush(stdout);
+  }
+  return exit;
+}
+
 int SendOne(const Options& options, const Arguments& arguments) {
   Client::Class traffic_class;
   if (!ParseClass(arguments.traffic_class, &traffic_class)) {
@@ -96,6 +123,7 @@ int SendOne(const Options& options, const Arguments& arguments) {
   if (arguments.wait_s > 0 && !promised) {
     return Fail(kUsage, "--wait is for critical and reliable: nothing else has receipts");
   }
+  if (arguments.lines) return SendLines(options, arguments, traffic_class);
   absl::StatusOr<std::string> payload = arguments.text;
   if (!arguments.text_given) payload = ReadPayload();
   if (!payload.ok()) return Fail(payload.status());
@@ -103,7 +131,8 @@ int SendOne(const Options& options, const Arguments& arguments) {
   std::unique_ptr<Client> client = Attach(options, &exit);
   if (client == nullptr) return exit;
   Client::Result sent = client->SendAndConfirm(arguments.to, traffic_class, arguments.port,
-                                               *payload, options.timeout());
+                                               *payload, options.timeout(),
+                                               Milliseconds(arguments.deadline_s));
   if (!sent) {
     return Fail(sent.code == Client::Code::kInvalid ? kUsage : kNo, "not accepted: " + sent.error);
   }
@@ -188,6 +217,10 @@ void AddMessages(CLI::App* app, const Options* options, int* exit) {
   CLI::Option* text = send->add_option("--text", arguments->text, "the message");
   send->add_option("--wait", arguments->wait_s, "wait so many seconds for the receipt")
       ->check(CLI::NonNegativeNumber);
+  send->add_option("--deadline", arguments->deadline_s,
+                   "seconds after which the message is given up; 0: the class's own")
+      ->check(CLI::Range(0.0, 4294967.0));
+  send->add_flag("--lines", arguments->lines, "each line of stdin is a message; one answer a line");
   send->callback([=] {
     arguments->text_given = text->count() > 0;
     *exit = SendOne(*options, *arguments);

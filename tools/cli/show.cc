@@ -53,6 +53,24 @@ void PrintStatus(const Json& status) {
   Print("\n" + counters.ToString());
 }
 
+void PrintOutbox(const Json& outbox) {
+  Print(Format("%.0f", Number(outbox, "messages")) + " messages of this node (" +
+        Format("%.0f", Number(outbox, "bytes")) + " bytes), " +
+        Format("%.0f", Number(outbox, "carried_messages")) + " carried for others (" +
+        Format("%.0f", Number(outbox, "carried_bytes")) + " bytes)\n");
+  if (!Text(outbox, "store_failure").empty()) {
+    Print("THE DISK REFUSES: " + Text(outbox, "store_failure") + "\n");
+  }
+  Table table({"FROM", "TO", ">MESSAGES", ">OLDEST", "PATH"});
+  const Json lines = outbox.value("waiting", Json::array());
+  for (const Json& l : lines) {
+    const double oldest = Number(l, "oldest_s");
+    table.Add({Text(l, "from"), Text(l, "to"), Format("%.0f", Number(l, "messages")),
+               oldest > 0 ? Span(oldest) : "", Flag(l, "reachable") ? "yes" : "none"});
+  }
+  if (!lines.empty()) Print("\n" + table.ToString());
+}
+
 void PrintLinks(const Json& links) {
   Table table({"LINK", "TRANSPORT", ">MTU bytes", ">RATE kbit/s", "DISCOVERY", ">NEIGHBOURS"});
   for (const Json& link : links) {
@@ -146,6 +164,7 @@ void AddShow(CLI::App* app, const Options* options, int* exit) {
   AddPlain(app, options, exit, "neighbors", "neighbours and what the links to them are like",
            PrintNeighbors);
   AddPlain(app, options, exit, "links", "local links", PrintLinks);
+  AddPlain(app, options, exit, "outbox", "messages that wait for a path or a receipt", PrintOutbox);
 
   struct Arguments {
     std::string to;

@@ -152,6 +152,25 @@ BOOST_AUTO_TEST_CASE(links_routes_and_path_are_answered) {
   BOOST_TEST((*path)["hops"] == 1);
 }
 
+BOOST_AUTO_TEST_CASE(the_outbox_shows_what_waits_for_whom_and_what_is_carried) {
+  agent.outbox.messages = 3;
+  agent.outbox.carried_messages = 2;
+  agent.outbox.carried_bytes = 77;
+  agent.outbox.lines.push_back({"r0c0", "r0c1", false, 3, 90s});
+  agent.outbox.lines.push_back({"r0c1", "x", true, 2, Duration(0)});
+  agent.broken_store = "disk full";
+  auto outbox = Ask({{"command", "outbox"}});
+  BOOST_REQUIRE(outbox.ok());
+  BOOST_TEST((*outbox)["messages"] == 3);
+  BOOST_TEST((*outbox)["carried_messages"] == 2);
+  BOOST_TEST((*outbox)["carried_bytes"] == 77);
+  BOOST_TEST((*outbox)["store_failure"] == "disk full");
+  BOOST_REQUIRE((*outbox)["waiting"].size() == 2u);
+  BOOST_TEST((*outbox)["waiting"][0]["oldest_s"] == 90.0);
+  BOOST_TEST((*outbox)["waiting"][0]["reachable"] == false);
+  BOOST_TEST((*outbox)["waiting"][1]["from"] == "r0c1");
+}
+
 BOOST_AUTO_TEST_CASE(a_node_nobody_knows_is_an_answer_that_is_no) {
   Start();
   auto path = Ask({{"command", "path"}, {"to", "nobody"}});

@@ -23,6 +23,9 @@ name = "selvage0"
 address = "10.99.0.1/16"
 mtu = 1280
 class = "telemetry"
+[outbox]
+messages = 100
+carried_messages = 0
 [lab]
 enabled = true
 [[link]]
@@ -63,6 +66,9 @@ BOOST_AUTO_TEST_CASE(a_complete_file_is_read) {
   BOOST_TEST(config->control_socket == "/run/selvage/control.sock");
   BOOST_TEST(config->api_endpoint == "ipc:///run/selvage/api.sock");
   BOOST_TEST(config->http_listen.empty());
+  BOOST_TEST(config->outbox.messages == 100);
+  BOOST_TEST(config->outbox.megabytes == 32);
+  BOOST_TEST(config->outbox.carried_messages == 0);
   BOOST_TEST(config->lab);
   BOOST_TEST(config->log_level == "info");
   BOOST_REQUIRE(config->tun.has_value());
@@ -119,6 +125,8 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_is_refused_with_the_one_that_was_meant) {
       kNode + "[[link]]\ntransport = \"ethernet\"\nintreface = \"e\"\nlisten = \"1.2.3.4:5\"\n",
       "6:1", "unknown key 'intreface' in [[link]]; did you mean 'interface'?");
   CheckRefused(kNode + "heeling = true\n", "4:1", "did you mean 'healing'?");
+  CheckRefused(kNode + "[outbox]\nmessages = 0\n", "5:12", "must be 1 to 1000000");
+  CheckRefused(kNode + "[outbox]\nmegabyte = 1\n", "5:1", "did you mean 'megabytes'?");
   CheckRefused(kNode + "[lab]\nenable = true\n", "5:1", "did you mean 'enabled'?");
 }
 
