@@ -39,6 +39,8 @@ bool NodeCore::Impl::OnPathMessage(Time now, const DataHeader& header, Adjacency
       return false;
     case PayloadKind::kReceipt:
     case PayloadKind::kGone:
+    case PayloadKind::kCarry:
+    case PayloadKind::kCustody:
       return false;
     case PayloadKind::kProgress:
       if (const auto report = DecodeProgress(m.body)) {
