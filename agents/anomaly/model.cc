@@ -19,6 +19,7 @@ constexpr float kSoft = 10;
 constexpr float kSilence = 0.002F;
 constexpr float kConditionalShare = 0.5F;  // beside the rhythm, in what goes on
 constexpr float kBlameDecay = 0.9F;
+constexpr float kUsualFloor = 0.3F;
 constexpr float kLn10 = 2.302585F;
 // Decades the presence test reaches by chance within some hundred samples of a cold start.
 constexpr float kPresenceNoise = 3;
@@ -89,7 +90,9 @@ void BasicModel<Stored>::JudgeFeature(std::size_t f, float y) {
     absolute_ = std::max(absolute_, nats / kLn10);
   }
   frozen_ = s.freeze.Update(y) || frozen_;
-  s.blame = std::max(s.blame * kBlameDecay, Soft(point) + Soft(rhythm));
+  float own = Soft(point) + Soft(rhythm);
+  s.blame = std::max(s.blame * kBlameDecay, own / (s.usual + kUsualFloor));
+  s.usual += std::max(kRate, 1 / seen) * gain_ * (own - s.usual);
   s.baseline.Learn(y, kRate, gain_);
   ++present_;
 }

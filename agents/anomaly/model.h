@@ -85,6 +85,7 @@ class BasicModel {
     Level level;
     Drift drift;
     Freeze freeze;
+    float usual = 0.5F;  // mean of what the feature's own channels say
     float blame = 0;
 
     template <class Archive>
@@ -94,6 +95,7 @@ class BasicModel {
       level.Visit(a);
       drift.Visit(a);
       freeze.Visit(a);
+      a.Field(usual, 0, 1e6);
       a.Field(blame, 0, 1e6);
     }
   };
