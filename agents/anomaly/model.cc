@@ -9,8 +9,8 @@
 namespace selvage::anomaly {
 namespace {
 
-constexpr float kRate = 1e-3F;   // of the slow baselines, per sample
-constexpr float kGated = 0.1F;   // share of it while the sample is among the 2 % most unusual
+constexpr float kRate = 1e-3F;  // of the slow baselines, per sample
+constexpr float kGated = 0.1F;  // share of it while the sample is among the 2 % most unusual
 constexpr float kGateDecades = 1.69897F;
 constexpr float kWarmUp = 20;    // samples over which a new feature gains its voice
 // A feature's squared residual speaks as log(1 + c / kSoft): many features slightly off and one far
@@ -18,6 +18,7 @@ constexpr float kWarmUp = 20;    // samples over which a new feature gains its v
 constexpr float kSoft = 10;
 constexpr float kSilence = 0.002F;
 constexpr float kConditionalShare = 0.5F;  // beside the rhythm, in what goes on
+constexpr float kPeakHandicap = 1;         // decades the single worst feature has to beat the sum by
 constexpr float kBlameDecay = 0.9F;
 constexpr float kUsualFloor = 0.3F;
 constexpr float kLn10 = 2.302585F;
@@ -81,6 +82,7 @@ void BasicModel<Stored>::JudgeFeature(std::size_t f, float y) {
   float rhythm = s.predictor.Surprise(z, kRate, gain_, seen) * voice;
   Level::Deviations level = s.level.Update(z, kRate, gain_, seen);
   sums_[kPoint] += Soft(point);
+  peak_ = std::max(peak_, point);
   sums_[kRhythm] += Soft(rhythm);
   sums_[kSlowLevel] += Soft(level.slow * voice);
   sums_[kFastLevel] += Soft(level.fast * voice);
@@ -101,6 +103,7 @@ template <class Stored>
 const Verdict& BasicModel<Stored>::OnSample(const float* values) {
   std::fill(std::begin(sums_), std::end(sums_), 0.0F);
   present_ = 0;
+  peak_ = 0;
   absolute_ = 0;
   frozen_ = false;
   bool signal_seen = false;
@@ -143,7 +146,12 @@ const Verdict& BasicModel<Stored>::OnSample(const float* values) {
     ongoing = (ongoing + kConditionalShare * decades[kConditional]) / (1 + kConditionalShare);
   }
   // What is rare and yet within the noise of a radio is no news: signals alone speak absolutely.
-  float rarity = present_ > 0 ? fused_tail_.Decades(news) : 0;
+  // One feature far off among many quiet ones hardly moves their sum; it must show by itself.
+  float rarity = 0;
+  if (present_ > 0) {
+    float peak = peak_tail_.Decades(std::log(peak_ + kSilence));
+    rarity = fused_tail_.Decades(std::max(news, peak - kPeakHandicap));
+  }
   if (!unknown_noise) news = ongoing = rarity = 0;
   verdict_.evidence = std::max(news, absolute_);
   verdict_.rarity = std::max(rarity, absolute_);
@@ -189,6 +197,7 @@ void BasicModel<Stored>::Visit(Archive& a) {
   for (PerFeature& feature : features_) feature.Visit(a);
   conditional_.Visit(a);
   for (Tail& tail : tails_) tail.Visit(a);
+  peak_tail_.Visit(a);
   fused_tail_.Visit(a);
   presence_.Visit(a);
   episode_.Visit(a);

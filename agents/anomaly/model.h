@@ -115,6 +115,7 @@ class BasicModel {
   std::vector<PerFeature> features_;
   Conditional<Stored> conditional_;
   Tail tails_[kChannels];
+  Tail peak_tail_;  // of the most unusual feature alone
   Tail fused_tail_;
   RateTest presence_;
   Episode episode_;
@@ -125,6 +126,7 @@ class BasicModel {
   std::vector<float> conditional_residuals_;
   std::vector<float> blame_;
   float sums_[kChannels] = {};
+  float peak_ = 0;
   std::size_t present_ = 0;
   float absolute_ = 0;
   bool frozen_ = false;

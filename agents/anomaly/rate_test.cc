@@ -20,6 +20,7 @@ constexpr Alternative kAlternative[RateTest::kAlternatives] = {
 constexpr float kUsualMin = 1e-4F;
 constexpr float kUsualMax = 0.9F;
 constexpr float kProbabilityMax = 0.995F;
+constexpr float kRecentRate = 1.0F / 256;
 constexpr float kStatisticMax = 1e25F;
 // Evidence below this is ordinary: what was seen may be learnt. The statistic of pure noise is of
 // the order of the outcomes seen since it was last small, hence not 0.
@@ -34,6 +35,11 @@ float RateTest::Usual(std::size_t after) const {
   float prior = after == 0 ? options_.usual_loss : std::max(options_.usual_loss, kBurstPrior);
   float p = (losses_[after] + weight * prior) / (trials_[after] + weight);
   return std::clamp(p, kUsualMin, kUsualMax);
+}
+
+float RateTest::Overall() const {
+  float after_delivery = Usual(0);
+  return after_delivery / (1 - Usual(1) + after_delivery);  // stationary share of the chain
 }
 
 void RateTest::Prepare() {
@@ -63,10 +69,12 @@ void RateTest::Commit() {
 }
 
 void RateTest::Adopt() {
-  trials_ = losses_ = {};
+  options_.usual_loss = std::clamp(recent_loss_, kUsualMin, kUsualMax);
+  trials_ = losses_ = waiting_trials_ = waiting_losses_ = {};
   statistics_ = {};
   decades_ = 0;
-  Commit();
+  restless_ = 0;
+  Prepare();
 }
 
 bool RateTest::OnOutcome(bool lost) {
@@ -81,6 +89,9 @@ bool RateTest::OnOutcome(bool lost) {
   waiting_trials_[after] += 1;
   if (lost) waiting_losses_[after] += 1;
   after_loss_ = lost ? 1 : 0;
+  recent_loss_ += kRecentRate * ((lost ? 1.0F : 0.0F) - recent_loss_);
+  restless_ = decades_ < kCalmDecades && recent_loss_ < 2 * Overall() ? 0 : restless_ + 1;
+  if (restless_ > options_.adopt_after) Adopt();
 
   if (sum >= options_.outcomes_per_false_alarm) {
     waiting_trials_ = waiting_losses_ = {};

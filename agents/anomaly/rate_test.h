@@ -25,6 +25,9 @@ class RateTest {
     float outcomes_per_false_alarm = 6.9e6F;
     // What is believed before anything was seen, worth kPriorWeight outcomes.
     float usual_loss = 0.01F;
+    // A loss that stays for so many outcomes is a regime and no fault: Adopt by itself. 6 hours at
+    // 10 packets/s.
+    float adopt_after = 216000;
   };
 
   RateTest() : RateTest(Options()) {}
@@ -47,6 +50,9 @@ class RateTest {
     for (float& n : losses_) a.Field(n, 0, 1e7);
     for (float& n : waiting_trials_) a.Field(n, 0, 1e7);
     for (float& n : waiting_losses_) a.Field(n, 0, 1e7);
+    a.Field(options_.usual_loss, 0, 1);
+    a.Field(recent_loss_, 0, 1);
+    a.Field(restless_, 0, 1e7);
     a.Field(after_loss_, 0, 1);
     a.Field(decades_, -100, 100);
     Prepare();
@@ -62,6 +68,7 @@ class RateTest {
   static constexpr int kCommitEvery = 64;
 
   float Usual(std::size_t after) const;
+  float Overall() const;
   void Prepare();
   void Commit();
 
@@ -73,6 +80,8 @@ class RateTest {
   std::array<float, 2> losses_{};
   std::array<float, 2> waiting_trials_{};
   std::array<float, 2> waiting_losses_{};
+  float recent_loss_ = 0;  // mean of about the last 256 outcomes
+  float restless_ = 0;     // outcomes since the evidence was last calm
   unsigned char after_loss_ = 0;
   float decades_ = 0;
 };

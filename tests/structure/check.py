@@ -26,7 +26,7 @@ SIM_MAY = ("transports/lorawan/air/", "transports/orbit/")
 # Where protocol machines live: time, randomness and storage are arguments there. (Membership also
 # keeps the files in which tools and the runtime find keys and certificates.)
 PURE = ("core/", "routing/", "agents/session/", "agents/delivery/", "agents/node/",
-        "transports/lorawan/", "transports/orbit/", "transports/satellite/", "transports/redcap/",
+        "agents/anomaly/", "transports/lorawan/", "transports/orbit/", "transports/satellite/", "transports/redcap/",
         "transports/modem/")
 PURITY_EXCEPTIONS = {
     # The operating system's random numbers enter through the crypto provider and nowhere else.

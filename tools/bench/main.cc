@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tools/bench/anomaly_bench.h"
 #include "tools/bench/crypto_bench.h"
 #include "tools/bench/relay_bench.h"
 #include "tools/bench/spf_bench.h"
@@ -73,6 +74,55 @@ void PrintCrypto(const nlohmann::json& j) {
   for (const char* name : {"seal", "bare_seal", "open", "bare_open", "sign", "verify", "agree"}) {
     std::printf("  %-10s %10.0f\n", name, Median(j[name]));
   }
+}
+
+void PrintModel(const nlohmann::json& j) {
+  std::printf("model: %d features; state for %d links\n", j["features"].get<int>(),
+              j["links"].get<int>());
+  for (const char* form : {"float", "int8", "robust_z"}) {
+    std::string name = form;
+    std::printf("  %-10s %8.0f ns/sample %8d bytes", form,
+                j[name + "_ns_per_sample"].get<double>(), j[name + "_state_bytes"].get<int>());
+    if (j.contains(name + "_state_bytes_all_links")) {
+      std::printf(" %8d bytes for all links", j[name + "_state_bytes_all_links"].get<int>());
+    }
+    std::printf("\n");
+  }
+  std::printf("  %-10s %8.0f ns/outcome\n", "rate test", j["rate_test_ns_per_outcome"].get<double>());
+}
+
+// What was measured goes to standard error: standard output is for --json alone.
+void PrintAnomaly(const nlohmann::json& j) {
+  std::fprintf(stderr, "%d rows of %d features: %.0f ns per sample, %d bytes of state, %d alarms\n",
+               j["rows"].get<int>(), j["features"].get<int>(), j["ns_per_sample"].get<double>(),
+               j["state_bytes"].get<int>(), j["alarms"].get<int>());
+}
+
+void AddAnomalyOptions(CLI::App* command, AnomalyOptions* anomaly, bool* json) {
+  command->add_option("--input", anomaly->input, "CSV, rows in time order, empty = missing")
+      ->required();
+  command->add_option("--out", anomaly->output, "CSV: score, alarm, a blame share per feature")
+      ->required();
+  command->add_option("--schema", anomaly->schema, "what the columns are")
+      ->check(CLI::IsMember({"generic", "link", "node"}))
+      ->capture_default_str();
+  command->add_option("--detector", anomaly->detector, "the model, or what it is compared with")
+      ->check(CLI::IsMember({"model", "int8", "robust-z", "cusum"}))
+      ->capture_default_str();
+  command->add_flag("--json", *json, "JSON on standard output");
+}
+
+void AddModelOptions(CLI::App* command, ModelOptions* model, bool* json) {
+  command->add_option("--features", model->features, "features of a sample")
+      ->check(CLI::Range(1, ModelOptions::kFeaturesMax))
+      ->capture_default_str();
+  command->add_option("--links", model->links, "links whose state is summed up")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command->add_option("--seconds", model->seconds, "measured time for each figure")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  command->add_flag("--json", *json, "JSON on standard output");
 }
 
 int Finish(const absl::StatusOr<nlohmann::json>& result, bool json,
@@ -150,6 +200,16 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   crypto_command->add_flag("--json", json, "JSON on standard output");
 
+  AnomalyOptions anomaly;
+  CLI::App* anomaly_command = app.add_subcommand(
+      "anomaly", "scores, alarms and blame of the shipped anomaly model on a file");
+  AddAnomalyOptions(anomaly_command, &anomaly, &json);
+
+  ModelOptions model;
+  CLI::App* model_command = app.add_subcommand(
+      "model", "nanoseconds per sample and bytes of the anomaly model, beside a robust z-score");
+  AddModelOptions(model_command, &model, &json);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -162,6 +222,8 @@ int Main(int argc, char** argv) {
   if (spf_command->parsed()) return Finish(RunSpfBench(spf), json, PrintSpf);
   if (store_command->parsed()) return Finish(RunStoreBench(store), json, PrintStore);
   if (crypto_command->parsed()) return Finish(RunCryptoBench(crypto), json, PrintCrypto);
+  if (anomaly_command->parsed()) return Finish(RunAnomalyBench(anomaly), json, PrintAnomaly);
+  if (model_command->parsed()) return Finish(RunModelBench(model), json, PrintModel);
   return kUsage;
 }
 
