@@ -13,7 +13,7 @@ namespace selvage::anomaly {
 
 class Baseline {
  public:
-  static constexpr float kClip = 3;       // deviations a single sample may move it
+  static constexpr float kClip = 3;            // deviations a single sample may move it
   static constexpr float kRangeShare = 0.02F;  // spread below this share of the range is no news
   static constexpr float kResidualMax = 100;
 

@@ -46,9 +46,12 @@ class Freeze {
       run_ = std::min(run_ + 1, kRunMax);
       return changed_ > kChangesMin && run_ > kRunMin && run_ > kFactor * longest_;
     }
-    // A run that was an alarm is not learnt at once, or the next freeze would need kFactor times it.
-    if (run_ <= kFactor * longest_ || run_ <= kRunMin) longest_ = std::max(longest_, run_);
-    else longest_ *= 2;
+    // A run that was an alarm is not learnt at once, or the next freeze would need kFactor times
+    // it.
+    if (run_ <= kFactor * longest_ || run_ <= kRunMin)
+      longest_ = std::max(longest_, run_);
+    else
+      longest_ *= 2;
     changed_ = std::min(changed_ + 1, kRunMax);
     run_ = 1;
     last_ = value;

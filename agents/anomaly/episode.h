@@ -17,7 +17,7 @@ const char* StateName(State state);
 class Episode {
  public:
   struct Options {
-    float alarm_decades = 4;     // alarm at this rarity: one false alarm in 10^4 samples
+    float alarm_decades = 4;  // alarm at this rarity: one false alarm in 10^4 samples
     float suspect_decades = 2.5F;
     float recover_samples = 30;  // quiet for so long, then it is over
   };

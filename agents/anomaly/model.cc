@@ -12,13 +12,13 @@ namespace {
 constexpr float kRate = 1e-3F;  // of the slow baselines, per sample
 constexpr float kGated = 0.1F;  // share of it while the sample is among the 2 % most unusual
 constexpr float kGateDecades = 1.69897F;
-constexpr float kWarmUp = 20;    // samples over which a new feature gains its voice
+constexpr float kWarmUp = 20;  // samples over which a new feature gains its voice
 // A feature's squared residual speaks as log(1 + c / kSoft): many features slightly off and one far
 // off weigh alike, and a single broken sensor does not drown the rest.
 constexpr float kSoft = 10;
 constexpr float kSilence = 0.002F;
 constexpr float kConditionalShare = 0.5F;  // beside the rhythm, in what goes on
-constexpr float kPeakHandicap = 1;         // decades the single worst feature has to beat the sum by
+constexpr float kPeakHandicap = 1;  // decades the single worst feature has to beat the sum by
 constexpr float kBlameDecay = 0.9F;
 constexpr float kUsualFloor = 0.3F;
 constexpr float kLn10 = 2.302585F;
@@ -139,8 +139,7 @@ const Verdict& BasicModel<Stored>::OnSample(const float* values) {
     }
     gain_ = decades[kPoint] >= kGateDecades ? kGated : 1;
   }
-  float news =
-      (decades[kPoint] + decades[kRhythm] + decades[kSlowLevel] + decades[kFastLevel]) / 4;
+  float news = (decades[kPoint] + decades[kRhythm] + decades[kSlowLevel] + decades[kFastLevel]) / 4;
   float ongoing = decades[kRhythm];
   if (count_ > 1) {
     ongoing = (ongoing + kConditionalShare * decades[kConditional]) / (1 + kConditionalShare);

@@ -7,10 +7,10 @@
 namespace selvage::anomaly {
 namespace {
 
-constexpr float kSamplesMin = 8;       // before that the slope is guesswork
-constexpr float kElapsedMin = 1e-4F;   // seconds; less is the same measurement twice
+constexpr float kSamplesMin = 8;      // before that the slope is guesswork
+constexpr float kElapsedMin = 1e-4F;  // seconds; less is the same measurement twice
 constexpr float kElapsedMax = 3600;
-constexpr float kFirstSlope = 10;      // standard deviation of the slope before anything is known
+constexpr float kFirstSlope = 10;  // standard deviation of the slope before anything is known
 constexpr float kVarianceMax = 1e9F;
 
 float Normal(float x) { return 0.5F * std::erfc(-x / 1.41421356F); }

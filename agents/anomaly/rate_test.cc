@@ -14,8 +14,8 @@ struct Alternative {
   float weight;  // they sum to 1
 };
 constexpr Alternative kAlternative[RateTest::kAlternatives] = {
-    {2.25F, 2.25F, 0.10F}, {5.2F, 5.2F, 0.10F}, {11, 11, 0.12F},      {25, 25, 0.12F},
-    {99, 99, 0.12F},       {9801, 9801, 0.26F}, {2.5F, 1, 0.06F}, {6, 1, 0.06F}, {20, 1, 0.06F},
+    {2.25F, 2.25F, 0.10F}, {5.2F, 5.2F, 0.10F}, {11, 11, 0.12F}, {25, 25, 0.12F}, {99, 99, 0.12F},
+    {9801, 9801, 0.26F},   {2.5F, 1, 0.06F},    {6, 1, 0.06F},   {20, 1, 0.06F},
 };
 constexpr float kUsualMin = 1e-4F;
 constexpr float kUsualMax = 0.9F;

@@ -1,15 +1,16 @@
 // Decides as early as possible that losses have become more frequent, at a set false-alarm rate.
 //
-// Losses are counts, not a level: a smoothed loss ratio either lags or cries wolf. Here each outcome
-// multiplies, for several alternatives at once, the Shiryaev-Roberts statistic R <- (1 + R) p1 / p0
-// (Shiryaev 1963, Roberts 1966). For a known baseline R - n is a martingale, so the weighted sum
-// crosses A no more often than once in A outcomes on average, whatever the alternatives are; and for
-// any alternative near the true one the delay is near ln(A) / KL, which no test can beat by much
-// (Lorden 1971). The sum covers a loss of twice the usual odds up to total loss.
+// Losses are counts, not a level: a smoothed loss ratio either lags or cries wolf. Here each
+// outcome multiplies, for several alternatives at once, the Shiryaev-Roberts statistic R <- (1 + R)
+// p1 / p0 (Shiryaev 1963, Roberts 1966). For a known baseline R - n is a martingale, so the
+// weighted sum crosses A no more often than once in A outcomes on average, whatever the
+// alternatives are; and for any alternative near the true one the delay is near ln(A) / KL, which
+// no test can beat by much (Lorden 1971). The sum covers a loss of twice the usual odds up to total
+// loss.
 //
-// Radio losses come in bursts, so p0 depends on the outcome before: two probabilities, learnt apart.
-// What is under suspicion is not learnt: outcomes wait until the evidence is gone, and are dropped
-// when there is an alarm.
+// Radio losses come in bursts, so p0 depends on the outcome before: two probabilities, learnt
+// apart. What is under suspicion is not learnt: outcomes wait until the evidence is gone, and are
+// dropped when there is an alarm.
 #pragma once
 
 #include <array>
@@ -20,8 +21,8 @@ namespace selvage::anomaly {
 class RateTest {
  public:
   struct Options {
-    // Mean outcomes between false alarms, at least. One a day on a node with 8 links of 10 packets/s
-    // is 8 * 10 * 86400 = 6.9e6.
+    // Mean outcomes between false alarms, at least. One a day on a node with 8 links of 10
+    // packets/s is 8 * 10 * 86400 = 6.9e6.
     float outcomes_per_false_alarm = 6.9e6F;
     // What is believed before anything was seen, worth kPriorWeight outcomes.
     float usual_loss = 0.01F;

@@ -1,8 +1,8 @@
 // What the features of a sample are: names, units, plausible ranges and how each is treated.
 //
 // The model works on plain vectors of floats. The schema says once what each place holds, so that
-// whoever fills a sample, reads a blame share or explains an alarm speaks of the same thing. A value
-// that is not there is NaN, never zero and never the last one repeated.
+// whoever fills a sample, reads a blame share or explains an alarm speaks of the same thing. A
+// value that is not there is NaN, never zero and never the last one repeated.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ struct Feature {
   const char* name;
   const char* unit;
   FeatureKind kind;
-  float low;    // plausible range; what lies outside it is read as missing (a broken sensor, a lie)
+  float low;  // plausible range; what lies outside it is read as missing (a broken sensor, a lie)
   float high;
   float noise;  // spread below which a change means nothing, in the unit; 0: nothing is known
 };

@@ -58,8 +58,8 @@ float Tail::Decades(float log_value) {
 
   float decades;
   if (x > quantile) {
-    float mean = (excess * kBinWidth + kExcessPriorWeight * kExcessPrior) /
-                 (limit + kExcessPriorWeight);
+    float mean =
+        (excess * kBinWidth + kExcessPriorWeight * kExcessPrior) / (limit + kExcessPriorWeight);
     mean = std::clamp(mean, kExcessMin, kExcessMax);
     decades = kTailDecades + (x - quantile) * kBinWidth / (mean * kLn10);
   } else {

@@ -1,11 +1,12 @@
 // Turns a statistic of unknown scale into decades of rarity: -log10 of how often it gets this high.
 //
 // A histogram of the statistic's logarithm, and beyond its 98 % quantile an exponential in the
-// logarithm, that is a Pareto tail whose exponent is Hill's estimate (Hill 1975; the idea of fitting
-// only the tail of a stream is SPOT, Siffer et al., KDD 2017). A histogram needs no lucky start, and
-// forgets nothing a fault did not outweigh: what is rarer than 1 in 1000 counts a tenth, so that an
-// episode raises its own bar slowly. It starts as the square of a standard normal variable, worth
-// kPriorWeight samples: a cold node judges as if noise were Gaussian and then learns better.
+// logarithm, that is a Pareto tail whose exponent is Hill's estimate (Hill 1975; the idea of
+// fitting only the tail of a stream is SPOT, Siffer et al., KDD 2017). A histogram needs no lucky
+// start, and forgets nothing a fault did not outweigh: what is rarer than 1 in 1000 counts a tenth,
+// so that an episode raises its own bar slowly. It starts as the square of a standard normal
+// variable, worth kPriorWeight samples: a cold node judges as if noise were Gaussian and then
+// learns better.
 #pragma once
 
 #include <array>
@@ -16,7 +17,7 @@ namespace selvage::anomaly {
 class Tail {
  public:
   static constexpr int kBins = 64;
-  static constexpr float kLowest = -5;     // natural logarithm at the lower end of the first bin
+  static constexpr float kLowest = -5;  // natural logarithm at the lower end of the first bin
   static constexpr float kBinWidth = 0.25F;
 
   Tail();

@@ -26,8 +26,8 @@ SIM_MAY = ("transports/lorawan/air/", "transports/orbit/")
 # Where protocol machines live: time, randomness and storage are arguments there. (Membership also
 # keeps the files in which tools and the runtime find keys and certificates.)
 PURE = ("core/", "routing/", "agents/session/", "agents/delivery/", "agents/node/",
-        "agents/anomaly/", "transports/lorawan/", "transports/orbit/", "transports/satellite/", "transports/redcap/",
-        "transports/modem/")
+        "agents/anomaly/", "transports/lorawan/", "transports/orbit/", "transports/satellite/",
+        "transports/redcap/", "transports/modem/")
 PURITY_EXCEPTIONS = {
     # The operating system's random numbers enter through the crypto provider and nowhere else.
     "core/sodium_crypto.cc": {"randombytes"},

@@ -4,8 +4,11 @@
 """
 
 import json
+import os
+import random
 import subprocess
 import sys
+import tempfile
 import unittest
 
 BENCH = "selvage-bench"
@@ -91,6 +94,57 @@ class Store(unittest.TestCase):
         done = run("store", "--dir", "/nonexistent")
         self.assertEqual(1, done.returncode)
         self.assertIn("/nonexistent", done.stderr)
+
+
+class Anomaly(unittest.TestCase):
+    """A file in, a row of score, alarm and blame out for each of its rows."""
+
+    def stream(self, text, *arguments):
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = os.path.join(folder, "in.csv"), os.path.join(folder, "out.csv")
+            with open(source, "w", encoding="ascii") as file:
+                file.write(text)
+            done = run("anomaly", "--input", source, "--out", target, *arguments)
+            rows = []
+            if done.returncode == 0:
+                with open(target, encoding="ascii") as file:
+                    rows = [line.strip().split(",") for line in file]
+            return done, rows
+
+    def test_a_jump_in_one_column_is_found_and_blamed_on_it(self):
+        rng = random.Random(1)
+        lines = ["a,b,c"]
+        for t in range(3000):
+            lines.append(",".join("%.4f" % (rng.gauss(5, 1) + (40 if t >= 2990 and c == 1 else 0))
+                                  for c in range(3)))
+        for detector in ("model", "int8", "robust-z", "cusum"):
+            done, rows = self.stream("\n".join(lines) + "\n", "--detector", detector)
+            self.assertEqual(0, done.returncode, done.stderr)
+            self.assertEqual(["score", "alarm", "blame_a", "blame_b", "blame_c"], rows[0])
+            self.assertEqual(3001, len(rows))
+            self.assertEqual("1", rows[2996][1], detector)
+            blame = [float(x) for x in rows[2996][2:]]
+            self.assertAlmostEqual(1, sum(blame), 4)
+            self.assertEqual(max(blame), blame[1], detector)
+            self.assertRegex(done.stderr, r"\d+ ns per sample, \d+ bytes of state")
+
+    def test_empty_cells_and_files_without_a_header_are_taken(self):
+        text = "".join("%d,\n" % (i % 7) if i % 3 else ",2\n" for i in range(500))
+        done, rows = self.stream(text, "--schema", "link")
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual(501, len(rows))
+
+    def test_what_is_no_table_of_numbers_is_refused_with_its_line(self):
+        for text, where in (("1,2\n3\n", ":2:"), ("1,2\n3,x\n", ":2:"), ("", "no samples")):
+            done, _ = self.stream(text)
+            self.assertEqual(1, done.returncode)
+            self.assertIn(where, done.stderr)
+
+    def test_the_model_costs_what_it_promises(self):
+        out = report("model", "--features", "16", "--links", "8", "--seconds", "0.2")
+        self.assertLessEqual(out["float_state_bytes_all_links"], 65536)
+        self.assertLess(out["int8_state_bytes"], out["float_state_bytes"])
+        self.assertGreater(out["float_ns_per_sample"], out["robust_z_ns_per_sample"])
 
 
 class CommandLine(unittest.TestCase):

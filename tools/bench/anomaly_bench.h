@@ -1,4 +1,5 @@
-// `selvage-bench anomaly` and `selvage-bench model`: the shipped anomaly model on a file, and its cost.
+// `selvage-bench anomaly` and `selvage-bench model`: the shipped anomaly model on a file, and its
+// cost.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -9,10 +10,10 @@
 namespace selvage::bench {
 
 struct AnomalyOptions {
-  std::string input;                // CSV: rows in time order, a column per feature, empty = missing
-  std::string output;               // CSV: score, alarm, a blame share per feature
-  std::string schema = "generic";   // generic | link | node
-  std::string detector = "model";   // model | int8 | robust-z | cusum
+  std::string input;               // CSV: rows in time order, a column per feature, empty = missing
+  std::string output;              // CSV: score, alarm, a blame share per feature
+  std::string schema = "generic";  // generic | link | node
+  std::string detector = "model";  // model | int8 | robust-z | cusum
 };
 
 // Streams the file through the model, cold, and writes a line for each row.

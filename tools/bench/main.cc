@@ -81,14 +81,15 @@ void PrintModel(const nlohmann::json& j) {
               j["links"].get<int>());
   for (const char* form : {"float", "int8", "robust_z"}) {
     std::string name = form;
-    std::printf("  %-10s %8.0f ns/sample %8d bytes", form,
-                j[name + "_ns_per_sample"].get<double>(), j[name + "_state_bytes"].get<int>());
+    std::printf("  %-10s %8.0f ns/sample %8d bytes", form, j[name + "_ns_per_sample"].get<double>(),
+                j[name + "_state_bytes"].get<int>());
     if (j.contains(name + "_state_bytes_all_links")) {
       std::printf(" %8d bytes for all links", j[name + "_state_bytes_all_links"].get<int>());
     }
     std::printf("\n");
   }
-  std::printf("  %-10s %8.0f ns/outcome\n", "rate test", j["rate_test_ns_per_outcome"].get<double>());
+  std::printf("  %-10s %8.0f ns/outcome\n", "rate test",
+              j["rate_test_ns_per_outcome"].get<double>());
 }
 
 // What was measured goes to standard error: standard output is for --json alone.

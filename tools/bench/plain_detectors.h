@@ -48,8 +48,8 @@ class PlainDetector {
   bool Alarm(float score) const { return score >= (kind_ == Kind::kRobustZ ? 4 : 9.2F); }
   const float* blame() const { return blame_.data(); }
   std::size_t bytes() const {
-    return sizeof(*this) + baselines_.size() * (sizeof(anomaly::Baseline) + sizeof(anomaly::Drift) +
-                                                sizeof(float));
+    return sizeof(*this) +
+           baselines_.size() * (sizeof(anomaly::Baseline) + sizeof(anomaly::Drift) + sizeof(float));
   }
 
  private:

@@ -44,8 +44,7 @@ BOOST_AUTO_TEST_CASE(noise_far_from_the_limit_raises_nothing) {
 BOOST_AUTO_TEST_CASE(time_to_failure_is_margin_over_slope_and_infinite_while_rising) {
   Precursor precursor;
   for (int t = 0; t < 300; ++t) precursor.OnMargin(100 - 0.1F * static_cast<float>(t), 0.1F);
-  BOOST_TEST(precursor.forecast().seconds_to_failure == 70,
-             boost::test_tools::tolerance(0.1F));
+  BOOST_TEST(precursor.forecast().seconds_to_failure == 70, boost::test_tools::tolerance(0.1F));
   for (int t = 0; t < 300; ++t) precursor.OnMargin(70 + 0.1F * static_cast<float>(t), 0.1F);
   BOOST_TEST(std::isinf(precursor.forecast().seconds_to_failure));
 }
