@@ -26,14 +26,31 @@ class Log8 {
     code_ = static_cast<std::int8_t>(x < 0 ? -magnitude : magnitude);
   }
   operator float() const {  // NOLINT(google-explicit-constructor)
-    float magnitude = std::exp2(std::fabs(static_cast<float>(code_)) / kStepsPerOctave) - 1;
-    return code_ < 0 ? -magnitude : magnitude;
+    return code_ < 0 ? -kMagnitudes.of[-code_] : kMagnitudes.of[code_];
   }
 
   std::int8_t code() const { return code_; }
 
  private:
+  struct Magnitudes {
+    float of[128];
+  };
+  // 2^(i/19) - 1. A table, as the model decodes some hundred of them per sample.
+  static constexpr Magnitudes MakeMagnitudes() {
+    constexpr double kStep = 1.0371550444461919;  // 2^(1/19)
+    Magnitudes m{};
+    double power = 1;
+    for (float& magnitude : m.of) {
+      magnitude = static_cast<float>(power - 1);
+      power *= kStep;
+    }
+    return m;
+  }
+  static const Magnitudes kMagnitudes;
+
   std::int8_t code_ = 0;
 };
+
+inline constexpr Log8::Magnitudes Log8::kMagnitudes = Log8::MakeMagnitudes();
 
 }  // namespace selvage::anomaly
