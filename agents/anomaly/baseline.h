@@ -26,9 +26,9 @@ class Baseline {
     }
     low_ = std::min(low_, y);
     high_ = std::max(high_, y);
-    float floor = noise > 0 ? noise : kRangeShare * (high_ - low_);
-    floor = std::max(floor, 1e-6F * (std::fabs(y) + 1e-6F));
-    deviation_ = std::sqrt(variance_ + floor * floor);
+    floor_ = noise > 0 ? noise : kRangeShare * (high_ - low_);
+    floor_ = std::max(floor_, 1e-6F * (std::fabs(y) + 1e-6F));
+    deviation_ = std::sqrt(variance_ + floor_ * floor_);
     return std::clamp((y - mean_) / deviation_, -kResidualMax, kResidualMax);
   }
 
@@ -51,6 +51,7 @@ class Baseline {
   float mean() const { return mean_; }
   float variance() const { return variance_; }
   float deviation() const { return deviation_; }
+  float floor() const { return floor_; }  // spread below which a change means nothing
 
   template <class Archive>
   void Visit(Archive& a) {
@@ -72,6 +73,38 @@ class Baseline {
   float low_ = 0;
   float high_ = 0;
   float deviation_ = 1;
+  float floor_ = 0;
+};
+
+// How far a value is from the last few: whom to blame is who has just moved, also when he came back
+// to a level that is normal in the long run. Plain and quick, as nothing else is judged by it.
+class RecentChange {
+ public:
+  // Squared change in units of the recent spread; learns afterwards. `count` samples came before.
+  float Update(float y, float floor, float count) {
+    if (count < 1) mean_ = y;
+    float wide = kFloorFactor * floor;
+    float step = std::clamp(y - mean_, -Baseline::kHuge, Baseline::kHuge);
+    float change = step * step / (variance_ + wide * wide);
+    float a = std::max(kRate, 1 / (count + 1));
+    mean_ += a * step;
+    variance_ = std::min((1 - a) * (variance_ + a * step * step), Baseline::kHuge);
+    return std::min(change, kChangeMax);
+  }
+
+  template <class Archive>
+  void Visit(Archive& a) {
+    a.Field(mean_, -Baseline::kHuge, Baseline::kHuge);
+    a.Field(variance_, 0, Baseline::kHuge);
+  }
+
+ private:
+  static constexpr float kRate = 0.06F;     // about 17 samples
+  static constexpr float kFloorFactor = 4;  // small features must not take the blame for noise
+  static constexpr float kChangeMax = 1e4F;
+
+  float mean_ = 0;
+  float variance_ = 0;
 };
 
 }  // namespace selvage::anomaly

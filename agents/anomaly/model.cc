@@ -20,7 +20,6 @@ constexpr float kSilence = 0.002F;
 constexpr float kConditionalShare = 0.5F;  // beside the rhythm, in what goes on
 constexpr float kPeakHandicap = 1;  // decades the single worst feature has to beat the sum by
 constexpr float kBlameDecay = 0.9F;
-constexpr float kUsualFloor = 0.3F;
 constexpr float kLn10 = 2.302585F;
 // Decades the presence test reaches by chance within some hundred samples of a cold start.
 constexpr float kPresenceNoise = 3;
@@ -92,9 +91,7 @@ void BasicModel<Stored>::JudgeFeature(std::size_t f, float y) {
     absolute_ = std::max(absolute_, nats / kLn10);
   }
   frozen_ = s.freeze.Update(y) || frozen_;
-  float own = Soft(point) + Soft(rhythm);
-  s.blame = std::max(s.blame * kBlameDecay, own / (s.usual + kUsualFloor));
-  s.usual += std::max(kRate, 1 / seen) * gain_ * (own - s.usual);
+  s.blame = std::max(s.blame * kBlameDecay, s.recent.Update(y, s.baseline.floor(), before));
   s.baseline.Learn(y, kRate, gain_);
   ++present_;
 }

@@ -81,21 +81,21 @@ class BasicModel {
 
   struct PerFeature {
     Baseline baseline;
+    RecentChange recent;
     Predictor<Stored> predictor;
     Level level;
     Drift drift;
     Freeze freeze;
-    float usual = 0.5F;  // mean of what the feature's own channels say
     float blame = 0;
 
     template <class Archive>
     void Visit(Archive& a) {
       baseline.Visit(a);
+      recent.Visit(a);
       predictor.Visit(a);
       level.Visit(a);
       drift.Visit(a);
       freeze.Visit(a);
-      a.Field(usual, 0, 1e6);
       a.Field(blame, 0, 1e6);
     }
   };
