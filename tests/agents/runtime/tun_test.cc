@@ -119,7 +119,7 @@ struct Fixture {
 };
 
 BOOST_AUTO_TEST_CASE(while_the_outbox_is_full_packets_that_need_it_stay_in_the_device) {
-  Fixture f(TrafficClass::kCritical, Sender::kOutboxMax);
+  Fixture f(TrafficClass::kCritical, NodeConfig().outbox_messages_max);
   f.FromKernel(PacketV4("10.99.0.1", "10.99.0.2"));
   BOOST_TEST(f.port->held_back());
   f.port->OnReadable(Time{} + 1ms);
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(while_the_outbox_is_full_packets_that_need_it_stay_in_the_d
   BOOST_TEST(!f.port->held_back());
   f.port->OnReadable(Time{} + 1s);
   BOOST_TEST(f.port->counters().packets_read == 1u);
-  Fixture best_effort(TrafficClass::kTelemetry, Sender::kOutboxMax);
+  Fixture best_effort(TrafficClass::kTelemetry, NodeConfig().outbox_messages_max);
   BOOST_TEST(best_effort.core->outbox_full());
   BOOST_TEST(!best_effort.port->held_back());
 }
