@@ -68,7 +68,11 @@ class AgentView {
 
   // ---- laboratory faults; refused (false) unless facts().lab_enabled
   virtual bool LabSilence(LinkId link) = 0;
-  virtual bool LabDropForwarded(double share, std::optional<TrafficClass> only) = 0;
+  virtual bool LabDropForwarded(double share, std::optional<TrafficClass> only,
+                                const std::optional<NodeId>& to) = 0;
+  virtual bool LabLieMetric(double factor) = 0;
+  virtual bool LabDelay(Duration delay) = 0;
+  virtual bool LabReplay() = 0;
   virtual bool LabOff() = 0;
   virtual bool lab_active() const = 0;
 

@@ -59,9 +59,31 @@ bool RuntimeView::LabSilence(LinkId link) {
   return done;
 }
 
-bool RuntimeView::LabDropForwarded(double share, std::optional<TrafficClass> only) {
+bool RuntimeView::LabDropForwarded(double share, std::optional<TrafficClass> only,
+                                   const std::optional<NodeId>& to) {
   if (!facts_.lab_enabled) return false;
-  runtime_.core().LabDropForwarded(share, only);
+  runtime_.core().LabDropForwarded(share, only, to);
+  runtime_.Kick();
+  return true;
+}
+
+bool RuntimeView::LabLieMetric(double factor) {
+  if (!facts_.lab_enabled) return false;
+  runtime_.core().LabLieMetric(factor);
+  runtime_.Kick();
+  return true;
+}
+
+bool RuntimeView::LabDelay(Duration delay) {
+  if (!facts_.lab_enabled) return false;
+  runtime_.core().LabDelay(delay);
+  runtime_.Kick();
+  return true;
+}
+
+bool RuntimeView::LabReplay() {
+  if (!facts_.lab_enabled) return false;
+  runtime_.core().LabReplay();
   runtime_.Kick();
   return true;
 }

@@ -7,11 +7,11 @@
 // and what came last is always reported. Reports are sealed like any payload: only the destination
 // can lie. Classes with receipts need none.
 //
-// Cost: a report takes about kReportBytes on a hop. One is due when four packets wait for it
+// Cost: a report takes about kReportBytes on a hop. One is due when kPackets wait for it
 // (or kTrickle has passed), and no sooner after the last one than the flow needs to pay for it at
 // kShareMax of its bytes, within kIntervalMin and kIntervalMax. At 1,000 packets of 200 bytes a
 // second that is ten reports, 0.3 % of the flow. Flows slower than ten packets a second pay more
-// than the share: a report for every four or five packets, or the origin would learn too late.
+// than the share: a report for every three or four packets, or the origin would learn too late.
 //
 // Reports answer packets: they take along the nodes that the newest packet asked not to be led
 // through, for what swallows the flow would swallow the reports too. Nothing is learnt from that.
@@ -52,8 +52,8 @@ class Progress {
   static constexpr std::size_t kReportBytes = 80;  // session 23, header 21, seal 19, body 13, spare
   static constexpr int kSharePercent = 3;
   static constexpr Duration kIntervalMin = 100ms;
-  static constexpr Duration kIntervalMax = 500ms;
-  static constexpr std::uint32_t kPackets = 4;
+  static constexpr Duration kIntervalMax = 400ms;
+  static constexpr std::uint32_t kPackets = 3;
   static constexpr Duration kTrickle = 4s;
 
   // `packets` new packets of a flow, the newest of them `header`, arrived in `bytes` of payload.
@@ -88,7 +88,7 @@ class Progress {
     std::size_t waiting_bytes = 0;  // ... with a guess at their headers
     Time waiting_since{};
     Time last{};  // report
-    Duration interval{0};  // the first report follows the fourth packet at once
+    Duration interval{0};  // the first report follows the third packet at once
     TrafficClass traffic_class = TrafficClass::kTelemetry;
     CarriedFailures carried;  // of the newest packet
     Time due = kNever;

@@ -27,7 +27,7 @@ class FlowProgress {
   static constexpr std::size_t kFlowsMax = 512;
   static constexpr std::size_t kReportersMax = 4096;
   static constexpr std::uint64_t kPackets = Progress::kPackets;
-  static constexpr Duration kMargin = 200ms;
+  static constexpr Duration kMargin = 150ms;
   // For a destination that never reported anything: it may not know how.
   static constexpr Duration kUnknownPeer = 1s;
   static constexpr std::uint64_t kWindowPackets = 48;

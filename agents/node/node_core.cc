@@ -87,6 +87,7 @@ void NodeCore::Impl::OnTimeout(Time now) {
   if (now >= paths_.NextDeadline()) paths_.OnTimeout(now);
   custody_.OnTimeout(now);
   SendReceipts(now);
+  if (now >= lab_.NextDeadline()) RunLab(now);
   for (Adjacency* a : present_) {
     if (now < a->deadline) continue;
     a->monitor.OnTimeout(now);
@@ -137,7 +138,7 @@ Time NodeCore::Impl::NextDeadline() const {
   Time at = std::min(discovery_.NextDeadline(), handshakes_.NextDeadline());
   at = std::min({at, sender_.NextDeadline(), next_housekeeping_, next_metric_check_, next_save_});
   at = std::min({at, map_.NextDeadline(), receiver_.NextDeadline()});
-  at = std::min({at, progress_.NextDeadline(), paths_.NextDeadline()});
+  at = std::min({at, progress_.NextDeadline(), paths_.NextDeadline(), lab_.NextDeadline()});
   at = std::min(at, custody_.NextDeadline());
   if (advertise_) at = std::min(at, advertise_not_before_);
   for (const Adjacency* a : present_) at = std::min(at, a->deadline);

@@ -193,7 +193,16 @@ class NodeCore {
   // ---- laboratory faults (no-ops unless config.lab)
   // Drops everything that arrives on or leaves for the link. False: no such link, or no lab.
   bool LabSilence(LinkId link);
+  // A share (0..1) of what is forwarded, of this class or to this node alone if given.
   void LabDropForwarded(double share, std::optional<TrafficClass> only);
+  void LabDropForwarded(double share, std::optional<TrafficClass> only,
+                        const std::optional<NodeId>& to);
+  // Advertises its links at `factor` times what they cost; 1: the truth.
+  void LabLieMetric(double factor);
+  // Holds back what it forwards, up to a minute; 0: not.
+  void LabDelay(Duration delay);
+  // Sends what it forwards a second time, 100 ms later, as the same frame and as another walk.
+  void LabReplay();
   void LabOff();
   bool lab_active() const;
 

@@ -4,6 +4,7 @@
 //   node_neighbors.cc  discovery, handshakes, sessions, adjacency states
 //   node_traffic.cc    frames in both directions, forwarding, resending, delivery
 //   node_paths.cc      progress of flows end to end: reports, probes, what is told of them
+//   node_lab.cc        laboratory faults
 //   direct_datagram.cc small datagrams to a neighbour over a slow link
 //   node_store.cc      the disk refuses and works again
 //   node_custody.cc    messages carried for others, and by others
@@ -24,6 +25,7 @@
 #include "agents/delivery/sender.h"
 #include "agents/node/adjacency.h"
 #include "agents/node/discovery.h"
+#include "agents/node/lab.h"
 #include "agents/node/map_sync.h"
 #include "agents/node/node_core.h"
 #include "agents/node/path_watch.h"
@@ -186,6 +188,8 @@ struct NodeCore::Impl {
   void SettlePaths(Time now);
   void TellFinding(Time now, const PathWatch::Finding& f);
   std::string NamesOf(const std::vector<ShortId>& nodes) const;
+  // ---- node_lab.cc
+  void RunLab(Time now);
   // ---- direct_datagram.cc
   // True when the message left as a datagram to the neighbour itself.
   bool SubmitDirect(Time now, const OutgoingMessage& m);
@@ -235,6 +239,7 @@ struct NodeCore::Impl {
   Progress progress_;
   PathWatch paths_;
   std::uint16_t probe_port_ = 0;     // one of the ports that applications use, drawn once
+  bool lab_again_ = false;           // a packet that the laboratory held back goes on
   bool note_routes_ = true;          // off for what takes ways of its own: probes and the like
   std::size_t watched_bytes_ = 0;    // payload of the last packet of a watched flow
   Time answers_since_{};             // answers to probes are counted from then
@@ -266,8 +271,7 @@ struct NodeCore::Impl {
   std::string store_failure_;     // empty: the disk works
   std::uint64_t last_message_ = 0;  // best effort messages
 
-  double lab_drop_share_ = 0;
-  std::optional<TrafficClass> lab_drop_class_;
+  Lab lab_;
 
   // Filled by FindByAddress, cleared when the map changes.
   std::map<std::string, NodeId, std::less<>> by_address_;

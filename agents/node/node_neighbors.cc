@@ -394,7 +394,8 @@ void NodeCore::Impl::AdvertiseIfDue(Time now) {
     // Quality is looked at when it is time to, or along with a link that is new to the map.
     if (!a->listed || metric_due_) a->advertised = Measure(*a);
     a->listed = true;
-    list.push_back({a->index, a->neighbor(), a->remote_index, a->advertised});
+    list.push_back({a->index, a->neighbor(), a->remote_index,
+                    lab_.Lie(a->advertised)});
   }
   metric_due_ = false;
   // A link that was suspected and cleared is no news.

@@ -1,4 +1,4 @@
-// NodeCore: what people and programs ask, and laboratory faults. Nothing here changes routing.
+// NodeCore: what people and programs ask. Nothing here changes anything.
 #include <algorithm>
 
 #include "agents/node/node_impl.h"
@@ -19,30 +19,6 @@ std::string_view ToString(NeighborState s) {
       return "quarantined";
   }
   return "?";
-}
-
-bool NodeCore::LabSilence(LinkId link) {
-  auto it = impl_->links_.find(link);
-  if (!impl_->config_.lab || it == impl_->links_.end()) return false;
-  it->second.silenced = true;
-  return true;
-}
-
-void NodeCore::LabDropForwarded(double share, std::optional<TrafficClass> only) {
-  if (!impl_->config_.lab) return;
-  impl_->lab_drop_share_ = std::clamp(share, 0.0, 1.0);
-  impl_->lab_drop_class_ = only;
-}
-
-void NodeCore::LabOff() {
-  impl_->lab_drop_share_ = 0;
-  impl_->lab_drop_class_.reset();
-  for (auto& [id, link] : impl_->links_) link.silenced = false;
-}
-
-bool NodeCore::lab_active() const {
-  return impl_->lab_drop_share_ > 0 || std::any_of(impl_->links_.begin(), impl_->links_.end(),
-                                                   [](const auto& l) { return l.second.silenced; });
 }
 
 const Identity& NodeCore::identity() const { return impl_->identity_; }

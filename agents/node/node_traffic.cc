@@ -146,11 +146,13 @@ AdjacencyIndex NodeCore::Impl::Forward(Time now, DataHeader header, ByteSpan pay
     DeliverHere(now, header, payload, in);
     return kNowhere;
   }
-  if (in.value != 0 && lab_drop_share_ > 0 &&
-      (!lab_drop_class_ || *lab_drop_class_ == header.traffic_class) &&
-      random_.Uniform() < lab_drop_share_) {
-    CountDrop(&counters_.dropped_lab);
-    return kNowhere;
+  if (in.value != 0 && lab_.active() && !lab_again_) {
+    if (lab_.ShouldDrop(header, &random_)) {
+      CountDrop(&counters_.dropped_lab);
+      return kNowhere;
+    }
+    if (lab_.Hold(now, header, payload, in)) return kNowhere;
+    lab_.Remember(now, header, payload, in);
   }
   AvoidOverdue(now);
   const ForwardDecision d = forwarder_.Decide(now, &header, in, payload.size());
@@ -345,6 +347,7 @@ void NodeCore::Impl::Transmit(Time now, Adjacency* a, const DataHeader& header, 
   held.attempts = attempts;
   a->monitor.OnSent(now, std::move(held));
   Refresh(a);
+  if (in.value != 0 && lab_.replays()) lab_.RememberFrame(now, a->link, a->address, frame);
   EmitFrame(a, std::move(frame), true);
 }
 

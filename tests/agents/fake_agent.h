@@ -74,17 +74,37 @@ class FakeAgent : public AgentView {
     silenced = link;
     return facts_.lab_enabled;
   }
-  bool LabDropForwarded(double share, std::optional<TrafficClass> only) override {
+  bool LabDropForwarded(double share, std::optional<TrafficClass> only,
+                        const std::optional<NodeId>& to) override {
     drop_share = share;
     drop_class = only;
+    drop_to = to;
+    return facts_.lab_enabled;
+  }
+  bool LabLieMetric(double factor) override {
+    lie_factor = factor;
+    return facts_.lab_enabled;
+  }
+  bool LabDelay(Duration delay) override {
+    lab_delay = delay;
+    return facts_.lab_enabled;
+  }
+  bool LabReplay() override {
+    replays = true;
     return facts_.lab_enabled;
   }
   bool LabOff() override {
     drop_share = 0;
+    lie_factor = 1;
+    lab_delay = Duration(0);
+    replays = false;
     silenced.reset();
     return facts_.lab_enabled;
   }
-  bool lab_active() const override { return drop_share > 0 || silenced.has_value(); }
+  bool lab_active() const override {
+    return drop_share > 0 || silenced.has_value() || lie_factor != 1 || lab_delay > Duration(0) ||
+           replays;
+  }
 
   std::uint64_t Submit(Message message, std::string* reason) override {
     if (!refusal.empty()) {
@@ -140,6 +160,10 @@ class FakeAgent : public AgentView {
   std::optional<LinkId> silenced;
   double drop_share = 0;
   std::optional<TrafficClass> drop_class;
+  std::optional<NodeId> drop_to;
+  double lie_factor = 1;
+  Duration lab_delay{0};
+  bool replays = false;
 
  private:
   std::unique_ptr<Reactor> reactor_;

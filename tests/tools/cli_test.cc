@@ -102,6 +102,9 @@ BOOST_AUTO_TEST_CASE(the_exit_status_tells_no_from_usage_from_nobody_there) {
   BOOST_TEST(Ask("path nobody").exit == 1);
   BOOST_TEST(Ask("lab drop-forwarded 1").exit == 1);
   BOOST_TEST(Ask("lab silence l1").exit == 1);
+  BOOST_TEST(Ask("lab lie-metric 2").exit == 1);
+  BOOST_TEST(Ask("lab delay 20").exit == 1);
+  BOOST_TEST(Ask("lab replay").exit == 1);
   BOOST_TEST(Ask("lab off").exit == 1);
   BOOST_TEST(Ask("").exit == 2);
   BOOST_TEST(Ask("path").exit == 2);
@@ -109,7 +112,9 @@ BOOST_AUTO_TEST_CASE(the_exit_status_tells_no_from_usage_from_nobody_there) {
   BOOST_TEST(Ask("status --colour").exit == 2);
   BOOST_TEST(Ask("routes --class urgent").exit == 2);
   BOOST_TEST(Ask("lab drop-forwarded 2").exit == 2);
-  BOOST_TEST(Ask("lab lie-metric 2").exit == 2);
+  BOOST_TEST(Ask("lab lie-metric -2").exit == 2);
+  BOOST_TEST(Ask("lab delay 60001").exit == 2);
+  BOOST_TEST(Ask("lab fly").exit == 2);
   BOOST_TEST(Ask("send --to r0c1 --class urgent --text x").exit == 2);
   Run nobody = Selvage("--control " + (dir / "none.sock") + " status");
   BOOST_TEST(nobody.exit == 3);
@@ -124,6 +129,13 @@ BOOST_AUTO_TEST_CASE(laboratory_faults_reach_an_agent_that_allows_them) {
   BOOST_TEST(thread->Do([&] { return agent.drop_share; }) == 1.0);
   BOOST_TEST(Ask("--json lab silence l1").exit == 0);
   BOOST_TEST(thread->Do([&] { return agent.silenced.has_value(); }));
+  BOOST_TEST(Ask("lab drop-forwarded 0.5 --to r0c1").exit == 0);
+  BOOST_TEST(thread->Do([&] { return agent.drop_to.has_value(); }));
+  BOOST_TEST(Ask("lab lie-metric 0.5").exit == 0);
+  BOOST_TEST(thread->Do([&] { return agent.lie_factor; }) == 0.5);
+  BOOST_TEST(Ask("lab delay 20").exit == 0);
+  BOOST_TEST(Ask("lab replay").exit == 0);
+  BOOST_TEST(thread->Do([&] { return agent.replays; }));
   BOOST_TEST(Ask("lab off").exit == 0);
   BOOST_TEST(thread->Do([&] { return agent.lab_active(); }) == false);
 }

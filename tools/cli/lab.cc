@@ -26,6 +26,9 @@ void AddLab(CLI::App* app, const Options* options, int* exit) {
     std::string link;
     double share = 1.0;
     std::string traffic_class;
+    std::string to;
+    double factor = 1.0;
+    double ms = 0.0;
   };
   auto arguments = std::make_shared<Arguments>();
   CLI::App* lab = app->add_subcommand("lab", "faults on purpose; needs [lab] enabled = true");
@@ -44,12 +47,41 @@ void AddLab(CLI::App* app, const Options* options, int* exit) {
       ->required()
       ->check(CLI::Range(0.0, 1.0));
   drop->add_option("--class", arguments->traffic_class, "this traffic class only");
+  drop->add_option("--to", arguments->to, "what is for this node only");
   drop->callback([=] {
     Json request{{"command", "lab"}, {"fault", "drop-forwarded"}, {"share", arguments->share}};
     if (!arguments->traffic_class.empty()) request["class"] = arguments->traffic_class;
+    if (!arguments->to.empty()) request["to"] = arguments->to;
     *exit = Inject(*options, request,
                    Format("%g %% of what is forwarded is dropped until: selvage lab off",
                           arguments->share * 100.0));
+  });
+
+  CLI::App* lie = lab->add_subcommand("lie-metric", "advertise links at a multiple of their cost");
+  lie->add_option("FACTOR", arguments->factor, "below 1 attracts traffic, above 1 repels it")
+      ->required()
+      ->check(CLI::Range(0.0, 1000.0));
+  lie->callback([=] {
+    *exit = Inject(
+        *options,
+        Json{{"command", "lab"}, {"fault", "lie-metric"}, {"factor", arguments->factor}},
+        Format("links are advertised at %g times their cost until: selvage lab off",
+               arguments->factor));
+  });
+
+  CLI::App* delay = lab->add_subcommand("delay", "hold back what is forwarded");
+  delay->add_option("MS", arguments->ms, "milliseconds")
+      ->required()
+      ->check(CLI::Range(0.0, 60'000.0));
+  delay->callback([=] {
+    *exit = Inject(*options,
+                   Json{{"command", "lab"}, {"fault", "delay"}, {"ms", arguments->ms}},
+                   Format("what is forwarded waits %g ms until: selvage lab off", arguments->ms));
+  });
+
+  lab->add_subcommand("replay", "send what is forwarded once more")->callback([=] {
+    *exit = Inject(*options, Json{{"command", "lab"}, {"fault", "replay"}},
+                   "what is forwarded is sent twice until: selvage lab off");
   });
 
   lab->add_subcommand("off", "end all laboratory faults")->callback([=] {

@@ -352,6 +352,24 @@ BOOST_AUTO_TEST_CASE(laboratory_faults_reach_the_agent_with_link_share_and_class
     auto answer = Ask({{"command", "lab"}, {"fault", "drop-forwarded"}, {"share", share}});
     BOOST_TEST(absl::IsInvalidArgument(answer.status()));
   }
+  auto lab = [&](Json more) {
+    more["command"] = "lab";
+    return Ask(more);
+  };
+  BOOST_TEST(lab({{"fault", "drop-forwarded"}, {"share", 1}, {"to", "r0c1"}}).ok());
+  BOOST_TEST(thread->Do([&] { return agent.drop_to == TestId(2); }));
+  BOOST_TEST(!lab({{"fault", "drop-forwarded"}, {"share", 1}, {"to", "nobody"}}).ok());
+  BOOST_TEST(lab({{"fault", "lie-metric"}, {"factor", 0.25}}).ok());
+  BOOST_TEST(thread->Do([&] { return agent.lie_factor; }) == 0.25);
+  BOOST_TEST(lab({{"fault", "delay"}, {"ms", 12.5}}).ok());
+  BOOST_TEST(thread->Do([&] { return agent.lab_delay == 12500us; }));
+  BOOST_TEST(lab({{"fault", "replay"}}).ok());
+  BOOST_TEST(thread->Do([&] { return agent.replays; }));
+  for (Json wrong : {Json{{"fault", "lie-metric"}}, Json{{"fault", "lie-metric"}, {"factor", -1}},
+                     Json{{"fault", "delay"}, {"ms", 60001}}, Json{{"fault", "delay"}},
+                     Json{{"fault", "replay"}, {"ms", 1}}}) {
+    BOOST_TEST(absl::IsInvalidArgument(lab(wrong).status()));
+  }
   BOOST_TEST(Ask({{"command", "lab"}, {"fault", "off"}}).ok());
   BOOST_TEST(thread->Do([&] { return agent.lab_active(); }) == false);
 }

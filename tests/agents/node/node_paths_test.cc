@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(flows_of_any_rate_are_left_alone_while_they_arrive) {
     BOOST_TEST(mesh.Counter("s", "path_suspicions_total") == 0u, Story(&mesh, "s"));
     BOOST_TEST(flow.Arrived(Time{}, mesh.now() - 1s) == 1.0);
     const auto reports = static_cast<double>(mesh.Counter("d", "progress_reports_sent_total"));
-    BOOST_TEST(reports <= 1 + flow.sent * 0.26 + (gap > 1s ? 10 : 0));
+    BOOST_TEST(reports <= 1 + flow.sent * 0.34 + (gap > 1s ? 10 : 0));
   }
 }
 
