@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agents/node/node_core.h"
+#include "agents/node/twin.h"
 #include "core/ids.h"
 #include "core/time.h"
 #include "transports/reactor.h"

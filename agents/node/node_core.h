@@ -20,7 +20,6 @@
 #include <vector>
 
 #include "agents/membership/certificate.h"
-#include "agents/node/twin.h"
 #include "core/bytes.h"
 #include "core/crypto.h"
 #include "core/ids.h"
@@ -29,6 +28,8 @@
 #include "core/time.h"
 
 namespace selvage {
+
+struct Twin;  // agents/node/twin.h
 
 struct NodeConfig {
   // Off: routes are computed but nothing is left on suspicion or failure (for comparison).

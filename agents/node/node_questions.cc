@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agents/node/node_impl.h"
+#include "agents/node/twin.h"
 
 namespace selvage {
 

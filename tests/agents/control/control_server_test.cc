@@ -159,6 +159,7 @@ BOOST_AUTO_TEST_CASE(the_outbox_shows_what_waits_for_whom_and_what_is_carried) {
   agent.outbox.lines.push_back({"r0c0", "r0c1", false, 3, 90s});
   agent.outbox.lines.push_back({"r0c1", "x", true, 2, Duration(0)});
   agent.broken_store = "disk full";
+  Start();
   auto outbox = Ask({{"command", "outbox"}});
   BOOST_REQUIRE(outbox.ok());
   BOOST_TEST((*outbox)["messages"] == 3);

@@ -100,7 +100,9 @@ BOOST_AUTO_TEST_CASE(traffic_leaves_a_lossy_link_at_once_and_little_is_lost) {
     w.mesh.SetChannel(w.first, w.second, ChannelModel{1ms, 0ms, loss});
     w.mesh.Run(500ms);
     BOOST_TEST(!w.InUse(w.second));
-    BOOST_TEST(w.Count(w.first, "neighbor-degraded") == 1);
+    // Told once, and once more at most when it turns out to be worse than it first seemed.
+    BOOST_TEST(w.Count(w.first, "neighbor-degraded") >= 1);
+    BOOST_TEST(w.Count(w.first, "neighbor-degraded") <= 2);
     BOOST_TEST(w.Neighbor(w.first, w.second).loss > 0.1);
     BOOST_TEST(w.Neighbor(w.first, w.second).health < 0.9);
     w.mesh.Run(10s);
