@@ -59,7 +59,10 @@ void FlowProgress::Arm(Key key, Row* r) {
   if (r->marks.empty()) return;
   from = std::max(from, r->marks[i].sent);
   const bool reporter = WantsReceipt(r->traffic_class) || reporters_.count(key.first) > 0;
-  r->deadline = from + std::min(RoundTrip(*r), kRoundTripMax) + (reporter ? kMargin : kUnknownPeer);
+  r->deadline = from + std::min(RoundTrip(*r), kRoundTripMax) +
+                (!reporter ? kUnknownPeer
+                 : shared_ ? kMarginShared
+                           : kMargin);
   next_ = std::min(next_, r->deadline);
 }
 
@@ -117,7 +120,7 @@ FlowProgress::News FlowProgress::OnReport(Time now, ShortId from, const Progress
   } else if (grew && !r->restarted && arrived <= expected + kWindowPackets) {
     r->expected += expected;
     r->arrived += arrived;
-    const bool poor = r->expected >= kWindowPackets &&
+    const bool poor = !shared_ && r->expected >= kWindowPackets &&
                       r->arrived * 100 < r->expected * kSharePercentMin;
     r->poor = poor ? r->poor + 1 : 0;
     if (r->expected >= 4 * kWindowPackets && !poor) {

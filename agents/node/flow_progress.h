@@ -28,11 +28,17 @@ class FlowProgress {
   static constexpr std::size_t kReportersMax = 4096;
   static constexpr std::uint64_t kPackets = Progress::kPackets;
   static constexpr Duration kMargin = 150ms;
+  // Where all take turns on one channel: what a crash there delays is not stuck yet, and probes
+  // would take the air that its repair needs.
+  static constexpr Duration kMarginShared = 400ms;
   // For a destination that never reported anything: it may not know how.
   static constexpr Duration kUnknownPeer = 1s;
   static constexpr std::uint64_t kWindowPackets = 48;
   static constexpr std::uint64_t kSharePercentMin = 85;
 
+  // This node sends over a channel that all take turns on (LinkInfo::shared): stalls are given
+  // kMarginShared, and loss alone is no alarm, for there it is the load's as a rule.
+  void SetShared(bool shared) { shared_ = shared; }
   // A packet of a flow left this node.
   void OnSent(Time now, ShortId to, TrafficClass c, std::uint16_t flow, std::uint64_t sequence);
   // Routes of this node changed: what is under way may be repaired by that. Each stall is given
@@ -106,6 +112,7 @@ class FlowProgress {
   Time last_sent_{};
   Time next_ = kNever;
   std::uint64_t uses_ = 0;
+  bool shared_ = false;
 };
 
 }  // namespace selvage

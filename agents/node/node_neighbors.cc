@@ -46,6 +46,9 @@ void NodeCore::Impl::LinkUp(Time now, LinkId link, const LinkInfo& info) {
   entry.up = true;
   entry.changed = now;
   discovery_.OnLinkUp(now, link, info.broadcast, info.slow);
+  paths_.flows().SetShared(std::any_of(links_.begin(), links_.end(), [](const auto& l) {
+    return l.second.up && l.second.info.shared;
+  }));
   if (!was_up) {
     Tell(now, "link-up", "link " + info.name + " is up", {{"link", info.name}});
     for (auto& a : adjacencies_) {

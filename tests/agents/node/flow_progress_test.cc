@@ -55,6 +55,19 @@ BOOST_AUTO_TEST_CASE(silence_of_a_destination_that_reported_raises_an_alarm_once
   BOOST_TEST(w.alarms.empty());
 }
 
+BOOST_AUTO_TEST_CASE(on_a_shared_channel_a_stall_gets_more_time_and_loss_is_no_alarm) {
+  World w;
+  w.flows.SetShared(true);
+  w.Run(1s, 1);
+  w.Run(5s, 0.5);
+  BOOST_TEST(w.alarms.empty());
+  const Time last = w.now;
+  while (w.alarms.empty() && w.now < last + 2s) w.Run(1ms, 0, false);
+  BOOST_REQUIRE(w.alarms.size() == 1);
+  BOOST_TEST(w.alarms[0].stalled);
+  BOOST_TEST(ToMillis(w.now - last) > 450);
+}
+
 BOOST_AUTO_TEST_CASE(a_destination_that_never_reported_gets_more_time) {
   World w;
   while (w.alarms.empty() && w.now < kStart + 5s) w.Run(1ms, 0, false);
