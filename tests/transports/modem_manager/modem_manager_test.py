@@ -79,6 +79,12 @@ class World:
         self.emulator = self.start([sys.executable, "-B",
                                     os.path.join(HERE, "modem_emulator.py"), self.port],
                                    stdin=subprocess.PIPE)
+        # ModemManager opens the ports as soon as it hears of them, and gives up when nobody listens.
+        self.wait(lambda: all(self.listens(port) for port in "01"), "modem that listens")
+
+    def listens(self, port):
+        with open("/proc/net/unix", encoding="ascii", errors="replace") as table:
+            return "@abstract:%s%s\n" % (self.port, port) in table.read()
 
     def announce(self):
         """What udev would tell ModemManager: these ports are a modem."""
