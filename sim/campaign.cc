@@ -170,15 +170,12 @@ void Campaign::Churn(Injection* injection) {
 }
 
 void Campaign::Flap(const FaultEvent& link) {
-  FaultEvent event = link;
-  event.what = "down";
-  Apply(event);
-  for (std::uint32_t i = 0; i < scenario_.flap_times; ++i) {
-    event.what = "up";
-    Later(scenario_.flap_half_s * (2 * i + 1), event);
-    if (i + 1 == scenario_.flap_times) return;
-    event.what = "down";
-    Later(scenario_.flap_half_s * (2 * i + 2), event);
+  for (const FaultEvent& event : FlapEvents(scenario_, link)) {
+    if (event.t_s > 0) {
+      Later(event.t_s, event);
+    } else {
+      Apply(event);
+    }
   }
 }
 

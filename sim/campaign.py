@@ -22,7 +22,8 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-SYSTEM_PYTHON = "/usr/bin/python3"
+import pyplot
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 PER_RUN = 25
 CLEAN_SECONDS = 3600
@@ -241,17 +242,8 @@ def clean_report(args, runs):
 
 
 def plot(args, rows):
-    try:
-        import matplotlib
-        matplotlib.use("Agg")
-        import matplotlib.pyplot as plt
-    except ImportError:
-        if sys.executable != SYSTEM_PYTHON and os.access(SYSTEM_PYTHON, os.X_OK):
-            # A python3 of the user's own need not have the system's packages.
-            again = [SYSTEM_PYTHON] + sys.argv + ["--table-only"]
-            subprocess.run(again, stdout=subprocess.DEVNULL, check=False)
-        else:
-            print("no plot: python3-matplotlib is not installed", file=sys.stderr)
+    plt = pyplot.load()
+    if plt is None:
         return
     figure, axis = plt.subplots(figsize=(9, 5))
     for kind, members in group(rows).items():

@@ -20,7 +20,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-SYSTEM_PYTHON = "/usr/bin/python3"
+import pyplot
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -195,17 +196,8 @@ def cell(runs, args, protocol, nodes, rate):
 
 
 def plots(args, cells):
-    try:
-        import matplotlib
-        matplotlib.use("Agg")
-        import matplotlib.pyplot as plt
-    except ImportError:
-        if sys.executable != SYSTEM_PYTHON and os.access(SYSTEM_PYTHON, os.X_OK):
-            # A python3 of the user's own need not have the system's packages.
-            again = [SYSTEM_PYTHON] + sys.argv + ["--table-only"]
-            subprocess.run(again, stdout=subprocess.DEVNULL, check=False)
-        else:
-            print("no plots: python3-matplotlib is not installed", file=sys.stderr)
+    plt = pyplot.load()
+    if plt is None:
         return
     for nodes in args.nodes:
         for rate in args.rates:

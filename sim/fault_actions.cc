@@ -15,6 +15,16 @@ bool IsFaultEvent(const std::string& what) {
          what == "down" || what == "up" || what == "cut" || what == "merge" || what == "heal";
 }
 
+std::vector<FaultEvent> FlapEvents(const Scenario& scenario, const FaultEvent& link) {
+  std::vector<FaultEvent> out;
+  for (std::uint32_t i = 0; i < 2 * scenario.flap_times; ++i) {
+    out.push_back(link);
+    out.back().what = i % 2 == 0 ? "down" : "up";
+    out.back().t_s = scenario.flap_half_s * i;
+  }
+  return out;
+}
+
 FaultActions::FaultActions(const Scenario& scenario, bool abstract, FaultTable* table,
                            Protocol* protocol)
     : scenario_(scenario),

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "sim/fault_table.h"
 #include "sim/protocol.h"
@@ -30,6 +31,10 @@ struct FaultEvent {
 bool ConcernsLink(const std::string& what);
 // Whether a script may hold this kind of event.
 bool IsFaultEvent(const std::string& what);
+
+// A link that flaps: down and up in turn, flap_times each, beginning with down at 0. `t_s` of each
+// is relative to the first.
+std::vector<FaultEvent> FlapEvents(const Scenario& scenario, const FaultEvent& link);
 
 class FaultActions {
  public:

@@ -38,11 +38,6 @@ const std::vector<ShortId>& PathWatch::AvoidFor(ShortId to, TrafficClass c) {
   return avoid_[key] = std::move(avoid);
 }
 
-bool PathWatch::worried(ShortId to, TrafficClass c) const {
-  const auto it = cases_.find({to.value, c});
-  return it != cases_.end() && it->second.trial != nullptr;
-}
-
 void PathWatch::Tell(Finding::What what, Key key, const Case& c) {
   Finding f;
   f.what = what;

@@ -63,8 +63,6 @@ class PathWatch {
   // anything but const functions and this.
   const std::vector<ShortId>& AvoidFor(ShortId to, TrafficClass c);
   bool avoids_anything() const { return !cases_.empty() || !distrust_.empty(); }
-  // The flow is under suspicion now: a copy on a second path may be worth its air time.
-  bool worried(ShortId to, TrafficClass c) const;
   const Distrust& distrust() const { return distrust_; }
 
   struct Probe {
