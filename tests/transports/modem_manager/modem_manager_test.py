@@ -79,7 +79,7 @@ class World:
         self.emulator = self.start([sys.executable, "-B",
                                     os.path.join(HERE, "modem_emulator.py"), self.port],
                                    stdin=subprocess.PIPE)
-        # ModemManager opens the ports as soon as it hears of them, and gives up when nobody listens.
+        # ModemManager opens the ports as soon as it hears of them, and gives up where none listens.
         self.wait(lambda: all(self.listens(port) for port in "01"), "modem that listens")
 
     def listens(self, port):
