@@ -8,11 +8,24 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <string_view>
 
 #include "core/bytes.h"
 #include "core/ids.h"
+#include "core/time.h"
 
 namespace selvage {
+
+// What a byte costs. Decides which link a class of traffic takes, and how rarely an idle link is
+// tried.
+enum class Tariff : std::uint8_t {
+  kFree = 0,
+  kMetered = 1,  // dollars a gigabyte: cellular, broadband satellites
+  kDear = 2,     // dollars a kilobyte: message modems; or minutes of legal air time
+};
+inline constexpr std::string_view ToString(Tariff t) {
+  return t == Tariff::kFree ? "free" : t == Tariff::kMetered ? "metered" : "dear";
+}
 
 // Where a frame goes to or came from on a link, in the transport's own terms (for UDP: IPv6
 // address, port, scope). The core compares and copies it, nothing else. Empty means "everybody in
@@ -63,6 +76,10 @@ struct LinkInfo {
   bool shared = false;
   // Few bytes a minute: 8-byte tags, hellos in minutes, rekey by count only, no bulk.
   bool slow = false;
+  Tariff tariff = Tariff::kFree;
+  // How far apart hellos are on the idle link, where its budget asks for more than is usual; 0: as
+  // usual. Both ends should agree roughly: each promises its own.
+  Duration idle_gap{0};
 };
 
 }  // namespace selvage

@@ -11,22 +11,31 @@ namespace {
 
 // Built-in transports are named here, not by static objects in their own files, which a linker
 // leaves out of a static library.
-std::map<std::string, TransportFactory>& Factories() {
-  static auto* factories = new std::map<std::string, TransportFactory>{
-      {"ethernet", CreateEthernet},
+struct Entry {
+  TransportFactory factory;
+  TransportSpec spec;
+};
+std::map<std::string, Entry>& Factories() {
+  static auto* factories = new std::map<std::string, Entry>{
+      {"ethernet", {CreateEthernet, {}}},
   };
   return *factories;
 }
 
 }  // namespace
 
-bool RegisterTransport(const std::string& name, TransportFactory factory) {
-  return Factories().emplace(name, std::move(factory)).second;
+bool RegisterTransport(const std::string& name, TransportFactory factory, TransportSpec spec) {
+  return Factories().emplace(name, Entry{std::move(factory), std::move(spec)}).second;
+}
+
+const TransportSpec* FindTransportSpec(const std::string& name) {
+  const auto it = Factories().find(name);
+  return it == Factories().end() ? nullptr : &it->second.spec;
 }
 
 std::vector<std::string> KnownTransports() {
   std::vector<std::string> names;
-  for (const auto& [name, factory] : Factories()) names.push_back(name);
+  for (const auto& [name, entry] : Factories()) names.push_back(name);
   return names;
 }
 
@@ -39,7 +48,8 @@ absl::StatusOr<std::unique_ptr<Transport>> CreateTransport(
     for (const std::string& n : KnownTransports()) known += (known.empty() ? "" : ", ") + n;
     return absl::InvalidArgumentError("unknown transport \"" + name + "\"; known are: " + known);
   }
-  return it->second(TransportContext{config, link, reactor, listener, std::move(stream_keys)});
+  return it->second.factory(
+      TransportContext{config, link, reactor, listener, std::move(stream_keys)});
 }
 
 }  // namespace selvage

@@ -25,9 +25,27 @@ struct TransportContext {
 using TransportFactory =
     std::function<absl::StatusOr<std::unique_ptr<Transport>>(const TransportContext&)>;
 
+// A key of a [[link]] section that one transport alone understands.
+struct TransportOption {
+  enum class Kind { kText, kInteger, kBoolean };
+  std::string key;
+  Kind kind = Kind::kText;
+  std::string example;     // as TOML: "\"internet\"", "868100000"
+  std::int64_t least = 0;  // kInteger
+  std::int64_t most = 0;
+};
+struct TransportSpec {
+  std::vector<TransportOption> options;
+  // Works without interface, listen and peers (a radio behind a serial port).
+  bool stands_alone = false;
+};
+
 // Adds a transport under a name not taken yet; false when it is. Call before the first
 // CreateTransport, from one thread (plug-ins are loaded at start).
-bool RegisterTransport(const std::string& name, TransportFactory factory);
+bool RegisterTransport(const std::string& name, TransportFactory factory, TransportSpec spec = {});
+
+// What a section of this transport may hold besides the usual keys; nullptr for an unknown name.
+const TransportSpec* FindTransportSpec(const std::string& name);
 
 // Sorted; for messages and --help.
 std::vector<std::string> KnownTransports();

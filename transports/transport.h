@@ -7,7 +7,9 @@
 // transport keeps trying by itself and says so through OnLinkDown / OnLinkUp.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "core/bytes.h"
 #include "core/link.h"
+#include "core/link_telemetry.h"
 #include "transports/reactor.h"
 
 namespace selvage {
@@ -52,6 +55,14 @@ class Transport {
   // Hands everything queued to the kernel. Called once after each batch of events.
   virtual void Flush() = 0;
   virtual const TransportCounters& counters() const = 0;
+
+  // ---- what the radio says of itself
+  // Towards a peer, or of the link as a whole (broadcast). nullopt: it says nothing (now).
+  virtual std::optional<LinkTelemetry> Telemetry(const PeerAddress& peer) const {
+    return std::nullopt;
+  }
+  // One line for people: state of the radio, and why there is no telemetry. Empty: no radio.
+  virtual std::string RadioState() const { return ""; }
 };
 
 // One [[link]] section of the configuration.
@@ -63,6 +74,9 @@ struct LinkConfig {
   // Most frames that one system call moves; 0: as many as the transport can. Not in the
   // configuration file: measurements compare like with like.
   int batch_max = 0;
+  // What this transport alone understands, as text ("apn", "frequency_hz", ...); which keys there
+  // are is told by OptionsOf() in registry.h.
+  std::map<std::string, std::string> options;
 };
 
 }  // namespace selvage

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "agents/control/commands.h"
 
 namespace selvage {
@@ -20,6 +22,17 @@ Json RouteJson(const RouteInfo& r) {
               {"hops", r.hops}};
 }
 
+// What is not known is left out; null: the link says nothing of itself.
+Json TelemetryJson(const std::optional<LinkTelemetry>& telemetry) {
+  if (!telemetry) return nullptr;
+  Json out = Json::object();
+  for (const TelemetryField& f : kTelemetryFields) {
+    const LinkTelemetry::Value& v = *telemetry.*f.value;
+    if (v) out[std::string(f.name)] = std::round(*v * 1000.0) / 1000.0;
+  }
+  return out;
+}
+
 Answer Links(AgentView& agent, const Json& request) {
   if (absl::Status s = CheckMembers(request, {}); !s.ok()) return s;
   Json out = Json::array();
@@ -30,6 +43,11 @@ Answer Links(AgentView& agent, const Json& request) {
                        {"rate_bps", link.info.rate_bps},
                        {"broadcast", link.info.broadcast},
                        {"slow", link.info.slow},
+                       {"shared", link.info.shared},
+                       {"tariff", std::string(ToString(link.info.tariff))},
+                       {"up", link.up},
+                       {"radio", link.radio},
+                       {"telemetry", TelemetryJson(link.telemetry)},
                        {"neighbors", link.neighbors}});
   }
   return out;

@@ -31,7 +31,7 @@ Time RuntimeView::now() const { return runtime_.now(); }
 std::vector<NeighborInfo> RuntimeView::Neighbors() const {
   return runtime_.core().Neighbors(runtime_.now());
 }
-std::vector<LinkStatus> RuntimeView::Links() const { return runtime_.core().Links(); }
+std::vector<LinkStatus> RuntimeView::Links() const { return runtime_.Links(); }
 std::vector<RouteInfo> RuntimeView::Routes(TrafficClass c) {
   return runtime_.core().Routes(runtime_.now(), c);
 }

@@ -24,6 +24,7 @@
 #include "core/crypto.h"
 #include "core/ids.h"
 #include "core/link.h"
+#include "core/link_telemetry.h"
 #include "core/store.h"
 #include "core/time.h"
 
@@ -139,6 +140,10 @@ struct LinkStatus {
   LinkId id;
   LinkInfo info;
   int neighbors = 0;
+  bool up = false;
+  // What its transport adds; the core knows neither.
+  std::string radio;  // one line for people: state of the radio; empty: no radio
+  std::optional<LinkTelemetry> telemetry;
 };
 
 class NodeCore {

@@ -71,6 +71,7 @@ std::vector<LinkStatus> NodeCore::Links() const {
     LinkStatus s;
     s.id = id;
     s.info = entry.info;
+    s.up = entry.up;
     for (const auto& a : impl_->adjacencies_) {
       if (a != nullptr && a->link == id && a->state == LinkState::kUp) ++s.neighbors;
     }

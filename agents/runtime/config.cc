@@ -16,6 +16,8 @@
 #include "agents/membership/certificate.h"
 #include "agents/runtime/config_reader.h"
 #include "agents/runtime/stream_identity.h"
+#include "transports/radios/radios.h"
+#include "transports/registry.h"
 
 namespace selvage {
 namespace {
@@ -198,6 +200,25 @@ std::string PeerProblem(const std::string& peer) {
   return "\"" + peer + "\" has no known scheme" + kRight;
 }
 
+// The keys that this transport alone understands.
+void ReadOptions(const TransportSpec& spec, Section* section, LinkConfig* link) {
+  for (const TransportOption& o : spec.options) {
+    if (o.kind == TransportOption::Kind::kText) {
+      if (const auto v = section->Text(o.key, o.example)) link->options[o.key] = *v;
+    } else if (o.kind == TransportOption::Kind::kBoolean) {
+      if (const auto v = section->Boolean(o.key, o.example)) {
+        link->options[o.key] = *v ? "true" : "false";
+      }
+    } else if (const auto v = section->Integer(o.key, o.example)) {
+      link->options[o.key] = std::to_string(*v);
+      if (*v < o.least || *v > o.most) {
+        section->Wrong(o.key, "is " + std::to_string(*v) + "; must be " +
+                                  std::to_string(o.least) + " to " + std::to_string(o.most));
+      }
+    }
+  }
+}
+
 void ReadLinks(const std::vector<const toml::table*>& tables, ConfigProblems* problems,
                AgentConfig* config) {
   std::map<std::tuple<std::string, std::string, std::string>, std::uint32_t> seen;
@@ -252,8 +273,11 @@ void ReadLinks(const std::vector<const toml::table*>& tables, ConfigProblems* pr
         config->stream_keys_allowed.push_back(text);
       }
     }
+    const TransportSpec* spec = FindTransportSpec(link.transport);
+    if (spec != nullptr) ReadOptions(*spec, &section, &link);
     section.Finish();
-    if (table->get("interface") == nullptr && table->get("listen") == nullptr &&
+    const bool alone = spec != nullptr && spec->stands_alone;
+    if (!alone && table->get("interface") == nullptr && table->get("listen") == nullptr &&
         link.peers.empty()) {
       section.WrongHere(
           "needs 'interface', 'listen' or 'peers'; for example: interface = \"eth0\"");
@@ -326,6 +350,7 @@ void ReadTop(const toml::table& table, ConfigProblems* problems, AgentConfig* co
 absl::StatusOr<AgentConfig> ParseConfig(std::string_view text, const std::string& source) {
   const std::string name = source.empty() ? "configuration" : source;
   ConfigProblems problems(name);
+  RegisterRadios();
   AgentConfig config;
   config.source = source;
   try {

@@ -570,6 +570,34 @@ std::vector<Event> NodeRuntime::Events(std::uint64_t after, std::size_t count_ma
   return out;
 }
 
+std::vector<LinkStatus> NodeRuntime::Links() const {
+  const std::vector<LinkStatus> known = impl_->core->Links();
+  std::vector<LinkStatus> out;
+  for (std::size_t i = 0; i < impl_->transports.size(); ++i) {
+    LinkStatus s;
+    s.id = LinkId(static_cast<std::uint16_t>(i + 1));
+    const LinkConfig& config = impl_->config.links[i];
+    s.info.transport = config.transport;
+    s.info.name = !config.interface.empty() ? config.interface
+                  : !config.listen.empty()  ? config.listen
+                  : !config.peers.empty()   ? config.peers.front()
+                                            : config.transport;
+    const auto it = std::find_if(known.begin(), known.end(),
+                                 [&](const LinkStatus& k) { return k.id == s.id; });
+    if (it != known.end()) s = *it;
+    s.radio = impl_->transports[i]->RadioState();
+    s.telemetry = impl_->transports[i]->Telemetry(PeerAddress::Broadcast());
+    out.push_back(std::move(s));
+  }
+  return out;
+}
+
+std::optional<LinkTelemetry> NodeRuntime::Telemetry(LinkId link, const PeerAddress& peer) const {
+  const std::size_t i = std::size_t{link.value} - 1;
+  if (link.value == 0 || i >= impl_->transports.size()) return std::nullopt;
+  return impl_->transports[i]->Telemetry(peer);
+}
+
 std::map<std::string, std::uint64_t> NodeRuntime::Counters() const {
   std::map<std::string, std::uint64_t> out = impl_->core->Counters();
   TransportCounters sum;

@@ -101,6 +101,10 @@ class NodeRuntime {
   // The core's events and the body's own ("store-failed", "link-down", ...), numbered together:
   // in order, numbers larger than `after`, at most `count_max`, the oldest kept first.
   std::vector<Event> Events(std::uint64_t after, std::size_t count_max) const;
+  // Every link of the configuration, also those that never came up; with what the radios say.
+  std::vector<LinkStatus> Links() const;
+  // What the radio says towards one neighbour of the link; nullopt: nothing.
+  std::optional<LinkTelemetry> Telemetry(LinkId link, const PeerAddress& peer) const;
   // The core's counters and the body's own. Names end in _total.
   std::map<std::string, std::uint64_t> Counters() const;
 

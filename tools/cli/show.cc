@@ -72,14 +72,16 @@ void PrintOutbox(const Json& outbox) {
 }
 
 void PrintLinks(const Json& links) {
-  Table table({"LINK", "TRANSPORT", ">MTU bytes", ">RATE kbit/s", "DISCOVERY", ">NEIGHBOURS"});
+  Table table({"LINK", "TRANSPORT", ">MTU bytes", ">RATE kbit/s", "DISCOVERY", ">NEIGHBOURS", "TARIFF",
+               "RADIO"});
   for (const Json& link : links) {
     double rate = Number(link, "rate_bps");
     table.Add({Text(link, "name"), Text(link, "transport"),
                Format("%.0f", Number(link, "mtu_bytes")),
                rate > 0 ? Format("%.0f", rate / 1000.0) : "",
                Flag(link, "broadcast") ? "beacons" : "configured peers",
-               Format("%.0f", Number(link, "neighbors"))});
+               Format("%.0f", Number(link, "neighbors")), Text(link, "tariff"),
+               Text(link, "radio")});
   }
   Print(table.ToString());
 }

@@ -5,7 +5,7 @@
 namespace selvage {
 
 absl::StatusOr<std::unique_ptr<Transport>> CreateEthernet(const TransportContext& context) {
-  return IpTransport::Create(context, "ethernet");
+  return IpTransport::Create(context, {"ethernet"});
 }
 
 }  // namespace selvage

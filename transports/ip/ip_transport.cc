@@ -33,14 +33,14 @@ bool SameInfo(const LinkInfo& a, const LinkInfo& b) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Transport>> IpTransport::Create(const TransportContext& context,
-                                                               const std::string& transport_name) {
-  std::unique_ptr<IpTransport> transport(new IpTransport(context, transport_name));
+                                                               const Options& options) {
+  std::unique_ptr<IpTransport> transport(new IpTransport(context, options));
   if (absl::Status status = transport->Parse(); !status.ok()) return status;
   return std::unique_ptr<Transport>(std::move(transport));
 }
 
-IpTransport::IpTransport(const TransportContext& context, std::string transport_name)
-    : context_(context), transport_name_(std::move(transport_name)) {
+IpTransport::IpTransport(const TransportContext& context, Options options)
+    : context_(context), options_(std::move(options)) {
   receiver_ = [this](const PeerAddress& from, MutableByteSpan frame) { OnFrame(from, frame); };
 }
 
@@ -59,6 +59,11 @@ absl::Status IpTransport::Parse() {
     return absl::InvalidArgumentError(
         "a link needs an interface (interface = \"eth0\"), an address (listen = "
         "\"192.0.2.1:7700\") or peers");
+  }
+  if (!options_.multicast && config.listen.empty() && config.peers.empty()) {
+    return absl::InvalidArgumentError(
+        "this network carries no multicast, so nobody is found on it: name peers (peers = "
+        "[\"zmq+tcp://hub.example:7701?key=KEY\"]) or an address (listen = \"192.0.2.1:7700\")");
   }
   if (config.peers.size() > kPeersMax) {
     return absl::InvalidArgumentError("at most " + std::to_string(kPeersMax) + " peers per link");
@@ -118,7 +123,8 @@ absl::Status IpTransport::Start() {
 absl::Status IpTransport::StartStreams() {
   if (!stream_listen_ && stream_peers_.empty()) return absl::OkStatus();
   auto stream =
-      StreamLane::Create(context_.reactor, context_.stream_keys, &counters_, receiver_);
+      StreamLane::Create(context_.reactor, context_.stream_keys, &counters_, receiver_,
+                         options_.multicast ? "" : context_.config.interface);
   if (!stream.ok()) return stream.status();
   stream_ = *std::move(stream);
   if (stream_listen_) {
@@ -164,9 +170,9 @@ bool IpTransport::LanesFit(const InterfaceState& state) const {
 
 void IpTransport::Evaluate() {
   LinkInfo info;
-  info.transport = transport_name_;
+  info.transport = options_.transport;
   info.mtu_bytes = kMtuBytesDefault;
-  info.shared = transport_name_ == "wifi";
+  info.shared = options_.shared;
   info.broadcast = wants_own_lane();
   if (!uses_interface()) {
     info.name = context_.config.listen.empty() ? context_.config.peers.front()

@@ -36,9 +36,17 @@ class IpTransport final : public Transport {
   static constexpr std::uint32_t kMtuBytesDefault = 1452;
   static constexpr std::size_t kPeersMax = 256;
 
-  // `transport_name` is what LinkInfo says. InvalidArgument: what is wrong with the section.
+  struct Options {
+    std::string transport;  // what LinkInfo says
+    // Look for neighbours by multicast on the interface. Networks of carriers have none: then only
+    // `listen` and `peers` count, and sockets are bound to the interface.
+    bool multicast = true;
+    // All in reach take turns on one channel (LinkInfo::shared).
+    bool shared = false;
+  };
+  // InvalidArgument: what is wrong with the section.
   static absl::StatusOr<std::unique_ptr<Transport>> Create(const TransportContext& context,
-                                                           const std::string& transport_name);
+                                                           const Options& options);
   ~IpTransport() override;
 
   // Fails when a socket cannot be had that does not depend on an interface's state: address in use,
@@ -49,12 +57,14 @@ class IpTransport final : public Transport {
   const TransportCounters& counters() const override { return counters_; }
 
  private:
-  IpTransport(const TransportContext& context, std::string transport_name);
+  IpTransport(const TransportContext& context, Options options);
   absl::Status Parse();
   absl::Status StartStreams();
   absl::Status StartResolver();
   bool uses_interface() const { return !context_.config.interface.empty(); }
-  bool wants_own_lane() const { return uses_interface() && !fixed_listen_; }
+  bool wants_own_lane() const {
+    return uses_interface() && !fixed_listen_ && options_.multicast;
+  }
   bool wants_fixed_lane() const { return fixed_listen_ || !udp_peers_.empty(); }
 
   // Brings sockets and the reported state in line with the interface as it is.
@@ -73,7 +83,7 @@ class IpTransport final : public Transport {
   void OnFrame(const PeerAddress& from, MutableByteSpan frame);
 
   const TransportContext context_;
-  const std::string transport_name_;
+  const Options options_;
   TransportCounters counters_;
   std::optional<HostPort> fixed_listen_;
   std::vector<HostPort> udp_peers_;

@@ -62,22 +62,25 @@ void DropRest(void* socket, bool more) {
 
 absl::StatusOr<std::unique_ptr<StreamLane>> StreamLane::Create(
     Reactor& reactor, std::shared_ptr<const StreamKeys> keys, TransportCounters* counters,
-    UdpLane::Receiver receiver) {
+    UdpLane::Receiver receiver, std::string metered_device) {
   if (zmq_has("curve") == 0) {
     return absl::UnimplementedError("this libzmq was built without CURVE");
   }
   void* context = zmq_ctx_new();
   if (context == nullptr) return Failed("cannot make a ZeroMQ context");
   return std::unique_ptr<StreamLane>(
-      new StreamLane(reactor, std::move(keys), counters, std::move(receiver), context));
+      new StreamLane(reactor, std::move(keys), counters, std::move(receiver),
+                     std::move(metered_device), context));
 }
 
 StreamLane::StreamLane(Reactor& reactor, std::shared_ptr<const StreamKeys> keys,
-                       TransportCounters* counters, UdpLane::Receiver receiver, void* context)
+                       TransportCounters* counters, UdpLane::Receiver receiver,
+                       std::string metered_device, void* context)
     : reactor_(reactor),
       keys_(std::move(keys)),
       counters_(counters),
       receiver_(std::move(receiver)),
+      metered_device_(std::move(metered_device)),
       context_(context) {}
 
 StreamLane::~StreamLane() {
@@ -96,13 +99,17 @@ void* StreamLane::OpenSocket(int type) {
   void* socket = zmq_socket(context_, type);
   if (socket == nullptr) return nullptr;
   const std::int64_t message_bytes_max = kMessageBytesMax;
+  const bool metered = !metered_device_.empty();
+  const int heartbeat_ms = metered ? kHeartbeatMeteredMs : kHeartbeatMs;
   const bool set =
+      (!metered || zmq_setsockopt(socket, ZMQ_BINDTODEVICE, metered_device_.c_str(),
+                                  metered_device_.size()) == 0) &&
       zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof(message_bytes_max)) == 0 &&
       SetInt(socket, ZMQ_LINGER, 0) && SetInt(socket, ZMQ_IPV6, 1) &&
       SetInt(socket, ZMQ_SNDHWM, kQueueMessagesMax) &&
       SetInt(socket, ZMQ_RCVHWM, kQueueMessagesMax) &&
       SetInt(socket, ZMQ_HANDSHAKE_IVL, kHandshakeMs) &&
-      SetInt(socket, ZMQ_HEARTBEAT_IVL, kHeartbeatMs) &&
+      SetInt(socket, ZMQ_HEARTBEAT_IVL, heartbeat_ms) &&
       SetInt(socket, ZMQ_HEARTBEAT_TIMEOUT, kHeartbeatTimeoutMs);
   if (set) return socket;
   zmq_close(socket);

@@ -37,12 +37,17 @@ class StreamLane {
   // A peer behind NAT that is gone without a word is forgotten after 30 s.
   static constexpr int kHeartbeatMs = 10000;
   static constexpr int kHeartbeatTimeoutMs = 30000;
+  // Where bytes are paid for: carriers' NAT forgets TCP after minutes, not seconds.
+  static constexpr int kHeartbeatMeteredMs = 60000;
 
   // `reactor`, `counters` outlive the lane. Fails without the right to make a ZeroMQ context.
+  // `metered_device`: connections leave through this interface alone, with rare heartbeats; empty:
+  // as the routing table says.
   static absl::StatusOr<std::unique_ptr<StreamLane>> Create(Reactor& reactor,
                                                             std::shared_ptr<const StreamKeys> keys,
                                                             TransportCounters* counters,
-                                                            UdpLane::Receiver receiver);
+                                                            UdpLane::Receiver receiver,
+                                                            std::string metered_device = "");
   ~StreamLane();
   StreamLane(const StreamLane&) = delete;
   StreamLane& operator=(const StreamLane&) = delete;
@@ -58,7 +63,7 @@ class StreamLane {
 
  private:
   StreamLane(Reactor& reactor, std::shared_ptr<const StreamKeys> keys, TransportCounters* counters,
-             UdpLane::Receiver receiver, void* context);
+             UdpLane::Receiver receiver, std::string metered_device, void* context);
   void* OpenSocket(int type);
   void CloseSocket(void* socket);
   void ReadAccepted();
@@ -69,6 +74,7 @@ class StreamLane {
   const std::shared_ptr<const StreamKeys> keys_;
   TransportCounters* const counters_;
   const UdpLane::Receiver receiver_;
+  const std::string metered_device_;
   void* const context_;
   std::unique_ptr<ZapHandler> zap_;
   void* router_ = nullptr;

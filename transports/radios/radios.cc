@@ -1,0 +1,25 @@
+#include "transports/radios/radios.h"
+
+#include "transports/radios/cellular_link.h"
+#include "transports/radios/satellite_link.h"
+#include "transports/radios/wifi_link.h"
+#include "transports/registry.h"
+
+namespace selvage {
+
+void RegisterRadios() {
+  using Kind = TransportOption::Kind;
+  const TransportOption tariff = TariffOptionSpec();
+  RegisterTransport("wifi", CreateWifi, {{tariff}, false});
+  RegisterTransport("satellite", CreateSatellite,
+                    {{tariff, {"slot_offset_s", Kind::kInteger, "12", 0, 14}}, false});
+  RegisterTransport("redcap", CreateCellular,
+                    {{tariff,
+                      {"apn", Kind::kText, "\"internet\"", 0, 0},
+                      {"at_port", Kind::kText, "\"/dev/ttyUSB2\"", 0, 0},
+                      {"baud", Kind::kInteger, "115200", 9600, 921600},
+                      {"bus", Kind::kText, "\"unix:path=/run/dbus/system_bus_socket\"", 0, 0}},
+                     false});
+}
+
+}  // namespace selvage

@@ -1,0 +1,9 @@
+// Makes the radios known to the registry of transports.
+#pragma once
+
+namespace selvage {
+
+// Adds "wifi", "redcap" and "satellite". May be called again; one thread.
+void RegisterRadios();
+
+}  // namespace selvage
