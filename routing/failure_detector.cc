@@ -38,6 +38,7 @@ DetectorOptions DetectorOptions::Slow() {
   o.probe_first = 20s;
   o.probe_max = 600s;
   o.hold_suspect = 20s;
+  o.hold_suspect_max = 60s;
   o.hold_first = 60s;
   o.hold_max = 3600s;
   o.hold_relax = 3600s;
@@ -82,10 +83,14 @@ Duration FailureDetector::RxTimeout() const {
 }
 
 Duration FailureDetector::hold() const {
-  if (!confirmed_) return options_.hold_suspect;
-  Duration h = options_.hold_first;
-  for (int i = 1; i < failures_ && h < options_.hold_max; ++i) h *= 2;
-  return std::min(h, options_.hold_max);
+  // A link that is suspected again and again costs a move each time, also when it is never proved
+  // dead: after the second suspicion the wait doubles as it does after failures.
+  const Duration max = confirmed_ ? options_.hold_max : options_.hold_suspect_max;
+  Duration h = confirmed_ ? options_.hold_first : options_.hold_suspect;
+  for (int i = confirmed_ ? 1 : 2; i < (confirmed_ ? failures_ : suspicions_) && h < max; ++i) {
+    h *= 2;
+  }
+  return std::min(h, max);
 }
 
 void FailureDetector::OnHeard(Time now) {
@@ -145,9 +150,10 @@ void FailureDetector::OnCarrierBack(Time now) {
 void FailureDetector::Enter(Time now, LinkState state, std::string evidence) {
   const bool was_up = state_ == LinkState::kUp;
   if (was_up && state != LinkState::kUp) {
-    const auto forgiven = (now - up_since_) / options_.hold_relax;
-    failures_ =
-        std::max<int>(0, failures_ - static_cast<int>(std::min<std::int64_t>(forgiven, 64)));
+    const int forgiven = static_cast<int>(
+        std::min<std::int64_t>((now - up_since_) / options_.hold_relax, 64));
+    failures_ = std::max(0, failures_ - forgiven);
+    suspicions_ = std::min(std::max(0, suspicions_ - forgiven) + 1, 32);
     confirmed_ = false;
     probes_ = 0;
     probe_gap_ = options_.probe_first;
@@ -194,7 +200,10 @@ void FailureDetector::JudgeUp(Time now) {
                 " frames (timeout " + Millis(SuspectAfter()) + ")");
       return;
     }
-    if (age >= TxTimeout() && !asked_) {
+    // Where silence convicts, who talks needs no asking either: under load many answers are late,
+    // and questions about them would take the air that the answers wait for.
+    const bool quiet = !options_.silence_convicts || now - last_heard_ >= TxTimeout();
+    if (age >= TxTimeout() && quiet && !asked_) {
       asked_ = true;
       probe_now_ = true;
     }
@@ -244,8 +253,9 @@ Time FailureDetector::NextDeadline() const {
   if (state_ == LinkState::kUp) {
     Time at = kNever;
     if (outstanding_ > 0) {
-      at = oldest_sent_ + (asked_ ? SuspectAfter() : TxTimeout());
-      if (asked_ && options_.silence_convicts) at = std::max(at, last_heard_ + SuspectAfter());
+      const Duration patience = asked_ ? SuspectAfter() : TxTimeout();
+      at = oldest_sent_ + patience;
+      if (options_.silence_convicts) at = std::max(at, last_heard_ + patience);
     }
     at = std::min(at, last_heard_ + RxTimeout());
     return std::max(at, excused_until_);

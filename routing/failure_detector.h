@@ -21,8 +21,9 @@
 // held up for a moment says it and takes it back. "Down" is certain when it is said.
 // (kConfirm is DetectorOptions::confirm.)
 //
-// hold() is short after a mere suspicion and doubles with each confirmed failure (damping: leave
-// fast, return slowly); it relaxes while the link stays up.
+// hold() is short after a mere suspicion and doubles with each confirmed failure, and with each
+// suspicion after the second (damping: leave fast, return slowly); it relaxes while the link stays
+// up.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +51,7 @@ struct DetectorOptions {
   int probes_fast = 10;  // at probe_first; then the gap doubles
   Duration probe_max = 1s;
   Duration hold_suspect = 60ms;  // answers needed to come back from suspicion
+  Duration hold_suspect_max = 4s;
   Duration hold_first = 500ms;   // ... from the first confirmed failure
   Duration hold_max = 16s;
   Duration hold_relax = 10s;  // each such time spent up forgives one doubling
@@ -143,6 +145,7 @@ class FailureDetector {
   Time last_proof_{};
   bool confirmed_ = false;  // this outage went beyond suspicion
   int failures_ = 0;        // confirmed, not yet forgiven
+  int suspicions_ = 0;      // of any kind, not yet forgiven
   Time excused_until_{};
 };
 

@@ -189,6 +189,56 @@ BOOST_AUTO_TEST_CASE(a_process_that_was_held_up_passes_no_verdict_until_it_has_c
   BOOST_TEST(!b.d.usable());
 }
 
+BOOST_AUTO_TEST_CASE(on_a_shared_channel_a_neighbour_that_talks_is_not_asked_about_late_answers) {
+  for (const bool talks : {true, false}) {
+    FailureDetector d(kStart, DetectorOptions::Shared());
+    Hello h;
+    h.interval_ms = 1000;
+    d.OnHeard(kStart);
+    d.OnHello(kStart, h);
+    d.OnOutstanding(1, kStart);
+    int probes = 0;
+    for (Time now = kStart; now < kStart + 900ms; now += 5ms) {
+      if (talks) d.OnHeard(now);
+      BOOST_TEST((d.NextDeadline() >= now - 5ms));  // it is not called in vain
+      d.OnTimeout(now);
+      probes += d.TakeProbe(now);
+    }
+    BOOST_TEST((probes > 0) == !talks);
+    BOOST_TEST(d.usable() == talks);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(suspicions_in_a_row_take_longer_to_come_back_from_each_time) {
+  Bench b;
+  std::vector<Duration> holds;
+  for (int i = 0; i < 12; ++i) {
+    b.d.OnOutstanding(5, b.now);
+    b.it_hears = false;
+    b.Run(20ms);
+    BOOST_TEST(!b.d.usable());
+    BOOST_TEST(!b.d.confirmed());
+    holds.push_back(b.d.hold());
+    b.it_hears = true;
+    const Time out = b.now;
+    while (!b.d.usable()) b.Run(1ms);
+    BOOST_TEST((b.now - out >= holds.back()));
+    b.d.OnOutstanding(0, Time{});
+  }
+  BOOST_TEST((holds[0] == kOptions.hold_suspect));
+  BOOST_TEST((holds[1] == kOptions.hold_suspect));
+  for (std::size_t i = 2; i < holds.size(); ++i) {
+    BOOST_TEST((holds[i] == std::min(2 * holds[i - 1], kOptions.hold_suspect_max)));
+  }
+  BOOST_TEST((holds.back() == kOptions.hold_suspect_max));
+  // Time spent up forgives.
+  b.Run(12 * kOptions.hold_relax);
+  b.d.OnOutstanding(5, b.now);
+  b.it_hears = false;
+  b.Run(20ms);
+  BOOST_TEST((b.d.hold() == kOptions.hold_suspect));
+}
+
 BOOST_AUTO_TEST_CASE(a_slow_radio_is_given_seconds_where_a_fast_one_is_given_milliseconds) {
   FailureDetector d(kStart, DetectorOptions::Slow());
   Hello h;
