@@ -72,8 +72,8 @@ void PrintOutbox(const Json& outbox) {
 }
 
 void PrintLinks(const Json& links) {
-  Table table({"LINK", "TRANSPORT", ">MTU bytes", ">RATE kbit/s", "DISCOVERY", ">NEIGHBOURS", "TARIFF",
-               "RADIO"});
+  Table table({"LINK", "TRANSPORT", ">MTU bytes", ">RATE kbit/s", "DISCOVERY", ">NEIGHBOURS",
+               "TARIFF", "RADIO"});
   for (const Json& link : links) {
     double rate = Number(link, "rate_bps");
     table.Add({Text(link, "name"), Text(link, "transport"),
