@@ -58,11 +58,13 @@ void FlowProgress::Arm(Key key, Row* r) {
   while (i + 1 < r->marks.size() && r->marks[i].sequence < r->reported + kPackets) ++i;
   if (r->marks.empty()) return;
   from = std::max(from, r->marks[i].sent);
-  const bool reporter = WantsReceipt(r->traffic_class) || reporters_.count(key.first) > 0;
-  r->deadline = from + std::min(RoundTrip(*r), kRoundTripMax) +
-                (!reporter ? kUnknownPeer
-                 : shared_ ? kMarginShared
-                           : kMargin);
+  Duration margin = shared_ ? kMarginShared : kMargin;
+  if (WantsReceipt(r->traffic_class)) {
+    margin = std::max(margin, kMarginReceipt);
+  } else if (reporters_.count(key.first) == 0) {
+    margin = kUnknownPeer;
+  }
+  r->deadline = from + std::min(RoundTrip(*r), kRoundTripMax) + margin;
   next_ = std::min(next_, r->deadline);
 }
 

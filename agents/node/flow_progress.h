@@ -31,6 +31,8 @@ class FlowProgress {
   // Where all take turns on one channel: what a crash there delays is not stuck yet, and probes
   // would take the air that its repair needs.
   static constexpr Duration kMarginShared = 400ms;
+  // Receipts wait for the destination's disk.
+  static constexpr Duration kMarginReceipt = 250ms;
   // For a destination that never reported anything: it may not know how.
   static constexpr Duration kUnknownPeer = 1s;
   static constexpr std::uint64_t kWindowPackets = 48;

@@ -182,9 +182,12 @@ struct NodeCore::Impl {
   // True when the message was for this node itself and needs nothing more.
   bool OnPathMessage(Time now, const DataHeader& header, AdjacencyIndex in,
                      const ReceivedMessage& m);
+  void NoteWayBack(const DataHeader& header);
+  void SendReceipt(Time now, ShortId to, TrafficClass c, std::vector<OutgoingPacket> packets);
   void AnswerProbe(Time now, const ReceivedMessage& m);
   // Best effort, asking not to be led through `avoid`; no flow that is watched.
-  void SendAround(Time now, const OutgoingMessage& m, const std::vector<ShortId>& avoid);
+  void SendAround(Time now, std::vector<OutgoingPacket> packets,
+                  const std::vector<ShortId>& avoid);
   void SettlePaths(Time now);
   void TellFinding(Time now, const PathWatch::Finding& f);
   std::string NamesOf(const std::vector<ShortId>& nodes) const;
@@ -238,6 +241,9 @@ struct NodeCore::Impl {
   RouteWatch watch_;
   Progress progress_;
   PathWatch paths_;
+  static constexpr std::size_t kWaysBackMax = 256;
+  // Per origin of packets that want receipts: the nodes that its newest packet kept off.
+  std::map<std::uint32_t, std::vector<ShortId>> way_back_;
   std::uint16_t probe_port_ = 0;     // one of the ports that applications use, drawn once
   bool lab_again_ = false;           // a packet that the laboratory held back goes on
   bool note_routes_ = true;          // off for what takes ways of its own: probes and the like

@@ -1,6 +1,7 @@
 // NodeCore: progress of flows end to end: reports, probes, and what is told of both.
 #include <algorithm>
 
+#include "agents/delivery/flow_report.h"
 #include "agents/node/node_impl.h"
 
 namespace selvage {
@@ -38,6 +39,13 @@ bool NodeCore::Impl::OnPathMessage(Time now, const DataHeader& header, Adjacency
       }
       return false;
     case PayloadKind::kReceipt:
+      if (const auto reports = DecodeReports(m.body)) {
+        for (const FlowReport& r : *reports) {
+          const std::uint64_t newest = r.ranges.empty() ? r.floor - 1 : r.ranges.back().last;
+          if (r.epoch == epoch_ && r.floor > 0) paths_.OnReceipt(now, m.origin, r.flow, newest);
+        }
+      }
+      return false;
     case PayloadKind::kGone:
     case PayloadKind::kCarry:
     case PayloadKind::kCustody:
@@ -62,6 +70,30 @@ bool NodeCore::Impl::OnPathMessage(Time now, const DataHeader& header, Adjacency
   return true;
 }
 
+// Receipts answer packets as reports do: they keep off what the newest packet kept off.
+void NodeCore::Impl::NoteWayBack(const DataHeader& header) {
+  if (!WantsReceipt(header.traffic_class)) return;
+  std::vector<ShortId> avoid;
+  for (EdgeId e : header.carried) {
+    if (e.names_node()) avoid.push_back(e.node);
+  }
+  const auto it = way_back_.find(header.id.origin.value);
+  if (it != way_back_.end()) {
+    it->second = std::move(avoid);
+  } else if (!avoid.empty()) {
+    if (way_back_.size() >= kWaysBackMax) way_back_.erase(way_back_.begin());
+    way_back_[header.id.origin.value] = std::move(avoid);
+  }
+}
+
+void NodeCore::Impl::SendReceipt(Time now, ShortId to, TrafficClass c,
+                                 std::vector<OutgoingPacket> packets) {
+  std::vector<ShortId> avoid = paths_.AvoidFor(to, c);
+  const auto it = way_back_.find(to.value);
+  if (it != way_back_.end()) avoid.insert(avoid.end(), it->second.begin(), it->second.end());
+  SendAround(now, std::move(packets), avoid);
+}
+
 // Where the answer shall not lead through is the asker's wish, sealed by it: what it suspects.
 void NodeCore::Impl::AnswerProbe(Time now, const ReceivedMessage& m) {
   if (now - answers_since_ >= 1s) {
@@ -79,16 +111,17 @@ void NodeCore::Impl::AnswerProbe(Time now, const ReceivedMessage& m) {
   answer.kind = PayloadKind::kProbeAnswer;
   answer.port = kControlPort;
   answer.body.assign(m.body.begin(), m.body.begin() + kNonceBytes);
-  SendAround(now, answer, avoid);
+  SendAround(now, sender_.SealNow(answer), avoid);
 }
 
-void NodeCore::Impl::SendAround(Time now, const OutgoingMessage& m,
+void NodeCore::Impl::SendAround(Time now, std::vector<OutgoingPacket> packets,
                                 const std::vector<ShortId>& avoid) {
   note_routes_ = false;
-  for (OutgoingPacket& p : sender_.SealNow(m)) {
+  for (OutgoingPacket& p : packets) {
     ++counters_.frames_originated;
     for (ShortId node : avoid) {
-      if (node != m.to && node != self_) p.header.carried.Add(EdgeId::WholeNode(node));
+      if (node == p.header.destination || node == self_) continue;
+      p.header.carried.Add(EdgeId::WholeNode(node));
     }
     Forward(now, p.header, p.payload, AdjacencyIndex(0));
   }
@@ -105,7 +138,7 @@ void NodeCore::Impl::SettlePaths(Time now) {
       report.body = EncodeProgress(d.report);
       for (ShortId node : paths_.AvoidFor(d.to, report.traffic_class)) d.avoid.push_back(node);
       ++counters_.progress_reports;
-      SendAround(now, report, d.avoid);
+      SendAround(now, sender_.SealNow(report), d.avoid);
     }
   }
   while (!paths_.idle()) {
@@ -126,7 +159,7 @@ void NodeCore::Impl::SettlePaths(Time now) {
       w.U8(nodes);
       for (std::size_t i = 0; i < nodes; ++i) w.U32(p.answer_avoid[i].value);
       ++counters_.path_probes;
-      SendAround(now, probe, p.avoid);
+      SendAround(now, sender_.SealNow(probe), p.avoid);
     }
   }
 }

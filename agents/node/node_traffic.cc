@@ -230,6 +230,7 @@ void NodeCore::Impl::DeliverHere(Time now, const DataHeader& header, ByteSpan pa
   const std::uint32_t known = record->version.epoch.value;
   const auto delta = static_cast<std::int16_t>(header.id.epoch - static_cast<std::uint16_t>(known));
   const Epoch epoch(known + static_cast<std::uint32_t>(static_cast<std::int32_t>(delta)));
+  NoteWayBack(header);
   HandUp(now, &header, in, receiver_.OnPacket(now, header, epoch, payload));
 }
 
@@ -284,7 +285,7 @@ void NodeCore::Impl::SendReceipts(Time now, std::vector<ReceiptBatch::Receipt> r
     receipt.body = std::move(r.body);
     std::vector<OutgoingPacket> packets = sender_.SealNow(receipt);
     KeepReceipt(now, r.to, packets);
-    SendPackets(now, std::move(packets));
+    SendReceipt(now, r.to, r.traffic_class, std::move(packets));
   }
 }
 

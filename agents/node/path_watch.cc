@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "agents/delivery/payload.h"
-
 namespace selvage {
 namespace {
 
@@ -120,7 +118,7 @@ void PathWatch::Open(Time now, const FlowProgress::Alarm& alarm) {
 void PathWatch::Keep(Time now, Key key, Case* c) {
   const bool again = c->cleared != Time::min() && now - c->cleared < kAgain + c->hold;
   c->cleared = now;
-  if (!again && !WantsReceipt(key.second)) {
+  if (!again) {
     c->avoiding = false;
     c->hold = kHoldFirst;
     Changed();

@@ -86,7 +86,8 @@ void NodeCore::Impl::SendPackets(Time now, std::vector<OutgoingPacket> packets) 
 void NodeCore::Impl::SendOne(Time now, const DataHeader& h, ByteSpan payload) {
   ++counters_.frames_originated;
   const Adjacency* out = FindAdjacency(Forward(now, h, payload, AdjacencyIndex(0)));
-  if (!config_.healing || out == nullptr || out->slow || WantsReceipt(h.traffic_class)) return;
+  const bool control = (h.id.flow & 0x3fffu) >= kPortsEnd;  // receipts, reports: nothing to watch
+  if (!config_.healing || out == nullptr || out->slow || control) return;
   watched_bytes_ = payload.size();
   paths_.flows().OnSent(now, h.destination, h.traffic_class, h.id.flow, h.id.sequence);
 }
