@@ -207,6 +207,7 @@ std::vector<Sender::Settled> Sender::OnReceipt(Time now, ShortId from, ByteSpan 
   auto peer = peers_.find(from.value);
   if (peer == peers_.end()) return out;
   if (rtt >= Duration(0)) peer->second.rtt.OnSample(rtt);
+  peer->second.settled |= !out.empty();
   peer->second.silent_rounds = 0;
   return out;
 }
@@ -357,7 +358,10 @@ void Sender::Worry(Time now, ShortId to) {
 bool Sender::TakeRetry(Time now, Peer* peer) {
   if (now >= peer->round_end) {
     peer->round_end = now + std::min(peer->rtt.Timeout() * (1 << peer->silent_rounds), kPauseMax);
-    peer->round_left = kRetriesPerRound;
+    peer->round_size =
+        peer->settled ? std::min(2 * peer->round_size, kRetriesPerRoundMax) : kRetriesPerRound;
+    peer->settled = false;
+    peer->round_left = peer->round_size;
     if (peer->silent_rounds < kSilentRoundsMax) ++peer->silent_rounds;
   }
   if (peer->round_left == 0) return false;

@@ -64,8 +64,11 @@ class Sender {
   static constexpr Duration kStoreLate = 200ms;
   static constexpr std::uint64_t kFlowWindow = 512;
   // Messages sent again to one destination in one round trip: losses are mended, a dead path is not
-  // hammered. Rounds without any receipt grow longer.
+  // hammered. Rounds without any receipt grow longer. While receipts settle messages each round may
+  // send twice as many as the one before, as in slow start (RFC 5681): what a partition kept back is
+  // then out in seconds.
   static constexpr int kRetriesPerRound = 32;
+  static constexpr int kRetriesPerRoundMax = 512;
   // Worry outlasts its last reason by this; a repair takes some 30 ms.
   static constexpr Duration kWorry = 50ms;
   // What is under way is sent a second time when worry begins, at most so many messages.
@@ -172,7 +175,9 @@ class Sender {
     RoundTrip rtt;
     Time worried_until{};
     Time round_end{};
+    int round_size = kRetriesPerRound;
     int round_left = 0;
+    bool settled = false;   // something, in this round
     int silent_rounds = 0;  // since the last receipt
   };
 

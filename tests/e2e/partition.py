@@ -168,7 +168,10 @@ def partition(mesh, seconds, messages, wrong):
                   sender.flow[2] == "critical", wrong)
         if late:
             wrong.append(late)
-        wait_until(lambda: mesh.nodes["a1"].ask("outbox")["messages"] == 0, 30, "a1's receipts")
+        try:
+            wait_until(lambda: mesh.nodes["a1"].ask("outbox")["messages"] == 0, 30, "a1's receipts")
+        except meshes.MeshError:
+            wrong.append("a1 still waits for receipts: %s" % mesh.nodes["a1"].ask("outbox"))
         return {"partition_s": seconds, "accepted": accepted,
                 "unknown": sum(len(s.unknown) for s in senders),
                 "arrived": sum(len(set(r.numbers)) for r in receivers),
@@ -199,7 +202,11 @@ def full_disk(mesh, wrong):
         while not sender.refused and time.monotonic() - begun < 60:
             sender.send()
         told = (node.ask("status") or {}).get("store_failure", "")
-        routed = mesh.path_by_map("b1", "b3", "telemetry")
+        try:  # a busy machine may have cost a link for a moment
+            wait_until(lambda: "b2" in mesh.path_by_map("b1", "b3", "telemetry"), 5, "a route")
+        except meshes.MeshError:
+            wrong.append("b2 does not route while its disk is full: %s" %
+                         mesh.path_by_map("b1", "b3", "telemetry"))
         os.unlink(ballast)
         recovered = wait_until(lambda: not node.ask("status")["store_failure"], 30, "b2 recovers")
         for _ in range(20):
@@ -210,8 +217,6 @@ def full_disk(mesh, wrong):
             wrong.append("the full disk was not told to the sender: %s" % sorted(sender.errors))
         if not told:
             wrong.append("the full disk is not in status")
-        if "b2" not in routed:
-            wrong.append("b2 does not route while its disk is full")
         return {"disk_accepted": len(sender.accepted), "disk_refused": len(sender.refused),
                 "disk_recovered_s": round(recovered, 1)}
     finally:

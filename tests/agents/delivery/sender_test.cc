@@ -162,6 +162,31 @@ BOOST_AUTO_TEST_CASE(a_dead_path_gets_few_retries_and_a_receipt_brings_them_back
   BOOST_TEST(retries <= 7 * Sender::kRetriesPerRound);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_partition_kept_back_leaves_ever_faster_while_receipts_come) {
+  Sending s;
+  s.LearnRoundTrip(5ms);
+  constexpr std::uint64_t kMessages = 5000;
+  for (std::uint64_t i = 0; i < kMessages; ++i) s.Accept(s.Message(kReliable, 1));
+  s.Due();  // into the void
+  s.now += 60s;
+  s.sender.OnMapChanged(s.now);
+  const Time healed = s.now;
+  std::size_t most = 0;
+  while (s.sender.size() > 0 && s.now - healed < 10s) {
+    std::vector<SequenceRange> ranges;
+    const std::vector<OutgoingPacket> packets = s.Packets();
+    most = std::max(most, packets.size());
+    s.now += 5ms;
+    for (const OutgoingPacket& p : packets) {
+      s.Receipt(kReliable, 0, {{p.header.id.sequence, p.header.id.sequence}});
+    }
+  }
+  BOOST_TEST(s.sender.size() == 0);
+  // At the first round's pace it would take 5,000 / 32 rounds of at least 40 ms: 6 s.
+  BOOST_TEST(((s.now - healed) / 1ms) < 1500);
+  BOOST_TEST(most <= static_cast<std::size_t>(Sender::kRetriesPerRoundMax));
+}
+
 BOOST_AUTO_TEST_CASE(a_new_map_shortens_a_long_pause) {
   Sending s;
   s.Accept(s.Message(kReliable, 10));
