@@ -65,8 +65,8 @@ class Sender {
   static constexpr std::uint64_t kFlowWindow = 512;
   // Messages sent again to one destination in one round trip: losses are mended, a dead path is not
   // hammered. Rounds without any receipt grow longer. While receipts settle messages each round may
-  // send twice as many as the one before, as in slow start (RFC 5681): what a partition kept back is
-  // then out in seconds.
+  // send twice as many as the one before, as in slow start (RFC 5681): what a partition kept back
+  // is then out in seconds.
   static constexpr int kRetriesPerRound = 32;
   static constexpr int kRetriesPerRoundMax = 512;
   // Worry outlasts its last reason by this; a repair takes some 30 ms.

@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(after_ten_minutes_apart_all_of_10000_messages_arrive_once_a
   BOOST_TEST_MESSAGE("drained in " << seconds << " s");
   BOOST_TEST(all() == 10000u);
   BOOST_TEST(seconds <= 60);
-  mesh.Run(60s);
+  mesh.Run(90s);  // carriers find out, too: Custody::kOriginFirst and a few tries
   BOOST_TEST(all() == 10000u);  // nothing came twice afterwards
   for (const char* n : {"a1", "b3"}) {
     BOOST_TEST(mesh.Find(n).core->outbox_messages() == 0u);
