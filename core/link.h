@@ -20,11 +20,16 @@ namespace selvage {
 // tried.
 enum class Tariff : std::uint8_t {
   kFree = 0,
-  kMetered = 1,  // dollars a gigabyte: cellular, broadband satellites
-  kDear = 2,     // dollars a kilobyte: message modems; or minutes of legal air time
+  kMetered = 1,  // dollars a gigabyte: cellular
+  kCostly = 2,   // more of that, or tens of watts: broadband satellites
+  kDear = 3,     // dollars a kilobyte: message modems; or seconds of legal air time
 };
+inline constexpr int kTariffs = 4;
 inline constexpr std::string_view ToString(Tariff t) {
-  return t == Tariff::kFree ? "free" : t == Tariff::kMetered ? "metered" : "dear";
+  return t == Tariff::kFree      ? "free"
+         : t == Tariff::kMetered ? "metered"
+         : t == Tariff::kCostly  ? "costly"
+                                 : "dear";
 }
 
 // Where a frame goes to or came from on a link, in the transport's own terms (for UDP: IPv6
@@ -78,7 +83,7 @@ struct LinkInfo {
   bool slow = false;
   Tariff tariff = Tariff::kFree;
   // How far apart hellos are on the idle link, where its budget asks for more than is usual; 0: as
-  // usual. Both ends should agree roughly: each promises its own.
+  // usual. Each end promises its own. What else repeats (beacons, new keys) becomes as rare.
   Duration idle_gap{0};
 };
 

@@ -13,9 +13,10 @@ constexpr int kPeakFade = 64;
 constexpr Duration kQueued = 5ms;
 }  // namespace
 
-LinkMonitor::LinkMonitor(Time now, bool slow, bool shared)
+LinkMonitor::LinkMonitor(Time now, bool slow, bool shared, Duration idle_gap)
     : slow_(slow),
       shared_(shared),
+      idle_gap_(idle_gap),
       received_(shared),
       detector_(now, slow     ? DetectorOptions::Slow()
                      : shared ? DetectorOptions::Shared()
@@ -27,11 +28,18 @@ LinkMonitor::LinkMonitor(Time now, bool slow, bool shared)
       last_data_(now - kActiveFor) {}
 
 Duration LinkMonitor::Interval(Time now) const {
-  if (slow_) return kHelloSlow;
+  // A promise must fit its field.
+  const Duration longest = std::chrono::milliseconds(kHelloIntervalMaxMs - 64);
+  const Duration gap = std::min(idle_gap_, longest);
+  if (slow_) return std::max(Duration(kHelloSlow), gap);
   if (detector_.state() != LinkState::kUp) return 1s;
-  if (!active(now)) return kHelloIdle;
+  if (!active(now)) return std::max(Duration(kHelloIdle), gap);
   return shared_ ? kHelloShared : kHelloActive;
 }
+
+// A quarter of a promise early: the frame has to travel, and timers are late more often than early.
+// Over a slow radio that is minutes of air time a day, and the neighbour waits for three promises.
+Duration LinkMonitor::Keep() const { return slow_ ? promised_ : promised_ * 3 / 4; }
 
 void LinkMonitor::OnFrame(Time now, std::uint64_t counter, bool eliciting, bool data) {
   received_.OnFrame(now, counter, eliciting);
@@ -144,10 +152,8 @@ LinkMonitor::Wanted LinkMonitor::TakeWanted(Time now) {
   Wanted w;
   w.probe = detector_.TakeProbe(now);
   w.hello = w.probe || (reply_owed_ && now >= reply_not_before_);
-  // Half a promise early: the frame has to travel, and timers are late more often than early.
-  const Duration keep = promised_ == Duration(0) ? Duration(0) : promised_ * 3 / 4;
   if (detector_.usable()) {
-    if (now - last_sent_ >= keep) w.hello = true;
+    if (now - last_sent_ >= Keep()) w.hello = true;
     w.quality = quality_.TakeProbe(now, &w.quality_bytes);
   }
   w.frame = w.hello || (received_.pending() && received_.due(now));
@@ -167,7 +173,7 @@ Time LinkMonitor::NextDeadline() const {
   Time at = std::min(detector_.NextDeadline(), received_.deadline());
   if (reply_owed_) at = std::min(at, reply_not_before_);
   if (detector_.usable()) {
-    at = std::min({at, last_sent_ + promised_ * 3 / 4, quality_.NextDeadline()});
+    at = std::min({at, last_sent_ + Keep(), quality_.NextDeadline()});
   }
   return at;
 }

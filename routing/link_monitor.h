@@ -33,7 +33,8 @@ class LinkMonitor {
   static constexpr Duration kActiveFor = 1s;        // after the last data frame
   static constexpr std::int64_t kLossWeight = 128;  // frames a loss estimate remembers
 
-  LinkMonitor(Time now, bool slow, bool shared = false);
+  // `idle_gap`: hellos of the idle link are at least so far apart (LinkInfo::idle_gap).
+  LinkMonitor(Time now, bool slow, bool shared = false, Duration idle_gap = Duration(0));
 
   // ---- receiving. `eliciting`: the frame asks for feedback. `data`: it carries traffic.
   void OnFrame(Time now, std::uint64_t counter, bool eliciting, bool data);
@@ -72,6 +73,9 @@ class LinkMonitor {
   HoldBuffer& held() { return held_; }
   ReceiveTracker& received() { return received_; }
 
+  // From the next promise on.
+  void SetIdleGap(Duration gap) { idle_gap_ = gap; }
+
   Duration srtt() const { return srtt_; }
   Duration rttvar() const { return rttvar_; }
   bool has_rtt() const { return has_rtt_; }
@@ -87,11 +91,13 @@ class LinkMonitor {
 
  private:
   Duration Interval(Time now) const;
+  Duration Keep() const;  // a hello leaves when nothing else did for so long
   void UpdateOutstanding();
   void Judge(Time now, const FeedbackOutcome& outcome);
 
   bool slow_;
   bool shared_;
+  Duration idle_gap_;
   ReceiveTracker received_;
   HoldBuffer held_;
   FailureDetector detector_;

@@ -6,6 +6,9 @@ namespace selvage {
 
 PathCost EdgeCost(const EdgeMetric& m, TrafficClass c) {
   if (m.slow && c == TrafficClass::kBulk) return kUnreachable;
+  const PathCost money =
+      kTariffCostUs[static_cast<std::size_t>(m.tariff)][static_cast<std::size_t>(c)];
+  if (money == kUnreachable) return kUnreachable;
   const std::uint64_t arrive = 1000 - std::min(m.loss_permille, kLossPermilleMax);
   std::uint64_t base = kHopCostUs + std::min<std::uint32_t>(m.latency_us, 60'000'000);
   if (m.rate_kbps > 0) {
@@ -16,7 +19,7 @@ PathCost EdgeCost(const EdgeMetric& m, TrafficClass c) {
   std::uint64_t cost = base * 1000 / arrive * 1000 / arrive;
   // A protected class would rather walk further than be repaired on the way.
   if (c == TrafficClass::kCritical || c == TrafficClass::kReliable) cost = cost * 1000 / arrive;
-  return cost;
+  return cost + money;
 }
 
 }  // namespace selvage

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "core/ids.h"
+#include "core/link.h"
 
 namespace selvage {
 
@@ -17,10 +18,11 @@ struct EdgeMetric {
   std::uint32_t latency_us = 0;     // smoothed one-way delay
   std::uint32_t loss_permille = 0;  // 0..1000
   std::uint32_t rate_kbps = 0;      // 0 = unknown
-  bool slow = false;                // duty-cycled or paid by the byte
+  bool slow = false;                // duty-cycled: no bulk
+  Tariff tariff = Tariff::kFree;    // what a byte costs
   friend bool operator==(const EdgeMetric& a, const EdgeMetric& b) {
     return a.latency_us == b.latency_us && a.loss_permille == b.loss_permille &&
-           a.rate_kbps == b.rate_kbps && a.slow == b.slow;
+           a.rate_kbps == b.rate_kbps && a.slow == b.slow && a.tariff == b.tariff;
   }
   friend bool operator!=(const EdgeMetric& a, const EdgeMetric& b) { return !(a == b); }
 };
@@ -33,7 +35,17 @@ inline constexpr std::uint32_t kLossPermilleMax = 950;
 // Bytes of a typical packet, for the time on the wire of bulk.
 inline constexpr std::uint64_t kTypicalPacketBytes = 1200;
 
-// kUnreachable when the class never uses such an edge (bulk on slow radios).
+// What a tariff is worth in delay, by class: so much later may a packet arrive to save the money.
+// Steps of about three, so that two hops of one tariff are cheaper than one of the next; critical
+// waits for nothing that a person notices, bulk for nearly everything. [tariff][class]
+inline constexpr PathCost kTariffCostUs[kTariffs][kTrafficClasses] = {
+    {0, 0, 0, 0},
+    {20'000, 100'000, 1'000'000, 10'000'000},
+    {60'000, 300'000, 3'000'000, 30'000'000},
+    {2'000'000, 10'000'000, 60'000'000, kUnreachable},
+};
+
+// kUnreachable when the class never uses such an edge (bulk on slow radios, or dear bytes).
 PathCost EdgeCost(const EdgeMetric& m, TrafficClass c);
 
 }  // namespace selvage

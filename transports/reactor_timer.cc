@@ -47,7 +47,8 @@ void ReactorTimer::ArmAt(Time at) {
     timerfd_settime(fd_, 0, &off, nullptr);
     return;
   }
-  Arm(at - reactor_.ReadClock());
+  const Time now = reactor_.ReadClock();
+  Arm(at <= now ? Duration(0) : at - now);
 }
 
 }  // namespace selvage

@@ -41,7 +41,7 @@ std::vector<std::string> KnownTransports() {
 
 absl::StatusOr<std::unique_ptr<Transport>> CreateTransport(
     const std::string& name, const LinkConfig& config, LinkId link, Reactor& reactor,
-    LinkListener& listener, std::shared_ptr<const StreamKeys> stream_keys) {
+    LinkListener& listener, std::shared_ptr<const StreamKeys> stream_keys, TransportStore* store) {
   const auto it = Factories().find(name);
   if (it == Factories().end()) {
     std::string known;
@@ -49,7 +49,7 @@ absl::StatusOr<std::unique_ptr<Transport>> CreateTransport(
     return absl::InvalidArgumentError("unknown transport \"" + name + "\"; known are: " + known);
   }
   return it->second.factory(
-      TransportContext{config, link, reactor, listener, std::move(stream_keys)});
+      TransportContext{config, link, reactor, listener, std::move(stream_keys), store});
 }
 
 }  // namespace selvage

@@ -21,6 +21,7 @@ struct TransportContext {
   Reactor& reactor;
   LinkListener& listener;
   std::shared_ptr<const StreamKeys> stream_keys;  // null: stream endpoints are refused
+  TransportStore* store = nullptr;                // null: budgets last as long as the process
 };
 using TransportFactory =
     std::function<absl::StatusOr<std::unique_ptr<Transport>>(const TransportContext&)>;
@@ -54,6 +55,7 @@ std::vector<std::string> KnownTransports();
 // name (the message lists the known ones) and for a section the transport cannot work with.
 absl::StatusOr<std::unique_ptr<Transport>> CreateTransport(
     const std::string& name, const LinkConfig& config, LinkId link, Reactor& reactor,
-    LinkListener& listener, std::shared_ptr<const StreamKeys> stream_keys = nullptr);
+    LinkListener& listener, std::shared_ptr<const StreamKeys> stream_keys = nullptr,
+    TransportStore* store = nullptr);
 
 }  // namespace selvage

@@ -7,6 +7,7 @@
 // transport keeps trying by itself and says so through OnLinkDown / OnLinkUp.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "core/bytes.h"
 #include "core/link.h"
 #include "core/link_telemetry.h"
+#include "core/store.h"
 #include "transports/reactor.h"
 
 namespace selvage {
@@ -52,6 +54,8 @@ class Transport {
   virtual absl::Status Start() = 0;
   // Queues one frame; copies it. An unknown or unreachable peer is counted, not reported.
   virtual void Send(const PeerAddress& to, ByteSpan frame) = 0;
+  // As Send, for what is not traffic of applications. Radios keep a budget for it.
+  virtual void SendControl(const PeerAddress& to, ByteSpan frame) { Send(to, frame); }
   // Hands everything queued to the kernel. Called once after each batch of events.
   virtual void Flush() = 0;
   virtual const TransportCounters& counters() const = 0;
@@ -63,6 +67,19 @@ class Transport {
   }
   // One line for people: state of the radio, and why there is no telemetry. Empty: no radio.
   virtual std::string RadioState() const { return ""; }
+};
+
+// Where a transport keeps what must outlive the process: legal air time, paid bytes.
+class TransportStore {
+ public:
+  virtual ~TransportStore() = default;
+  // What earlier lives left under keys that begin with "radio", as it was at the start.
+  virtual Store& Records() = 0;
+  // Makes the writes durable, then calls `done` from the reactor. False: nothing was taken and
+  // nothing will be called; what depends on it must not happen.
+  virtual bool MakeDurable(std::vector<StoreWrite> writes, std::function<void()> done) = 0;
+  // Seconds since 1970; 0 where no clock is trusted.
+  virtual WallSeconds wall() const = 0;
 };
 
 // One [[link]] section of the configuration.

@@ -13,7 +13,8 @@ Json MetricJson(const EdgeMetric& m) {
   return Json{{"latency_us", m.latency_us},
               {"loss", static_cast<double>(m.loss_permille) / 1000.0},
               {"rate_kbps", m.rate_kbps},
-              {"slow", m.slow}};
+              {"slow", m.slow},
+              {"tariff", std::string(ToString(m.tariff))}};
 }
 
 Json LinkJson(const Twin& twin, int from, const Topology::Edge& e) {

@@ -40,7 +40,7 @@ struct Adjacency {
   EdgeMetric advertised;
 
   Adjacency(Time now, const LinkInfo& link)
-      : monitor(now, link.slow, link.shared), slow(link.slow), shared(link.shared) {}
+      : monitor(now, link.slow, link.shared, link.idle_gap), slow(link.slow), shared(link.shared) {}
   ShortId neighbor() const { return certificate.id.Short(); }
 };
 

@@ -6,7 +6,8 @@
 
 namespace selvage {
 
-void Discovery::OnLinkUp(Time now, LinkId link, bool broadcast, bool slow) {
+void Discovery::OnLinkUp(Time now, LinkId link, bool broadcast, bool slow, Duration idle_gap) {
+  gaps_[link] = idle_gap;
   if (slow) {
     slow_.insert(link);
   } else {
@@ -26,8 +27,12 @@ void Discovery::OnLinkUp(Time now, LinkId link, bool broadcast, bool slow) {
 }
 
 Duration Discovery::Longest(const Target& target, const Timer& timer) const {
-  if (slow_.count(target.first) > 0) return kSteadySlow;
-  return timer.configured ? kPeerRetryMax : kSteady;
+  const auto it = gaps_.find(target.first);
+  const Duration gap = it == gaps_.end() ? Duration(0) : it->second;
+  // Whom a broadcast reaches is a neighbour already, and hears hellos: rarer than those.
+  if (slow_.count(target.first) > 0) return std::max(Duration(kSteadySlow), 4 * gap);
+  if (!timer.configured) return std::max(Duration(kSteady), 16 * gap);
+  return std::max(Duration(kPeerRetryMax), gap);
 }
 
 void Discovery::OnLinkDown(LinkId link) {

@@ -37,7 +37,8 @@ class Discovery {
 
   using Target = std::pair<LinkId, PeerAddress>;  // broadcast address: everybody on the link
 
-  void OnLinkUp(Time now, LinkId link, bool broadcast, bool slow);
+  // `idle_gap`: beacons are at least so far apart once nobody answered the first ones.
+  void OnLinkUp(Time now, LinkId link, bool broadcast, bool slow, Duration idle_gap = Duration(0));
   void OnLinkDown(LinkId link);
   void OnConfiguredPeer(Time now, LinkId link, const PeerAddress& peer);
   // Neighbours need no beacon of their own; one that is lost does again.
@@ -64,6 +65,7 @@ class Discovery {
   Duration Longest(const Target& target, const Timer& timer) const;
 
   std::set<LinkId> slow_;
+  std::map<LinkId, Duration> gaps_;
   std::map<Target, Timer> timers_;
   std::map<Target, Time> answered_;
   std::vector<Target> due_;

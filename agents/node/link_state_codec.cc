@@ -6,6 +6,7 @@ namespace selvage {
 namespace {
 
 constexpr std::uint32_t kFlagSlow = 1;
+constexpr int kTariffShift = 1;  // two bits
 
 Bytes SignedBytes(const std::string& body) {
   static constexpr char kContext[] = "selvage link state 1";
@@ -29,7 +30,8 @@ void SignLinkState(Crypto& crypto, const SigningKey& key, LinkStateRecord* recor
     advert->set_latency_us(a.metric.latency_us);
     advert->set_loss_permille(a.metric.loss_permille);
     advert->set_rate_kbps(a.metric.rate_kbps);
-    advert->set_flags(a.metric.slow ? kFlagSlow : 0);
+    advert->set_flags((a.metric.slow ? kFlagSlow : 0) |
+                      static_cast<std::uint32_t>(a.metric.tariff) << kTariffShift);
   }
   for (const std::string& address : record->addresses) body.add_address(address);
   schema::LinkState message;
@@ -64,7 +66,8 @@ std::optional<LinkStateRecord> ParseLinkState(ByteSpan encoded) {
     a.neighbor = ShortId(advert.neighbor());
     a.neighbor_index = AdjacencyIndex(static_cast<std::uint8_t>(advert.neighbor_index()));
     a.metric = {advert.latency_us(), advert.loss_permille(), advert.rate_kbps(),
-                (advert.flags() & kFlagSlow) != 0};
+                (advert.flags() & kFlagSlow) != 0,
+                static_cast<Tariff>(advert.flags() >> kTariffShift & 3)};
     record.adjacencies.push_back(a);
   }
   for (const std::string& address : body.address()) {

@@ -76,9 +76,15 @@ std::optional<NodeId> MapSync::FindByName(const std::string& name) const {
 }
 
 void MapSync::OnNeighborUp(AdjacencyIndex index, ShortId neighbor, std::size_t content_bytes_max,
-                           bool shared) {
+                           bool shared, bool slow) {
   Neighbor& n = neighbors_[index.value];
+  // Said again because something about the link changed: what was told stays told.
+  if (slow && n.slow && n.id == neighbor) {
+    n.content_bytes_max = content_bytes_max;
+    return;
+  }
   n = Neighbor();
+  n.slow = slow;
   n.id = neighbor;
   n.content_bytes_max = content_bytes_max;
   n.shared = shared;
@@ -94,7 +100,8 @@ void MapSync::OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest)
   // What was flooded a moment ago is still on its way: only a lasting difference is worth a
   // summary.
   if (n.shared && now - last_news_ < kSummaryGap) return;
-  if (n.flood.empty() && now - n.last_summary >= kSummaryGap) n.summary = true;
+  const Duration gap = n.slow ? kSlowSummaryGap : kSummaryGap;
+  if (n.flood.empty() && now - n.last_summary >= gap) n.summary = true;
 }
 
 void MapSync::OnLinkState(Time now, AdjacencyIndex from, ByteSpan encoded) {
@@ -254,6 +261,7 @@ void MapSync::Advertise(Time now, std::vector<AdvertisedAdjacency> adjacencies,
   changed_ = true;
   for (auto& [index, n] : neighbors_) {
     n.flood.insert(self);
+    if (n.slow) continue;  // FloodDue says when
     n.flood_at = n.shared ? now + Spread() : now;  // nobody else can have told them
   }
 }
@@ -282,6 +290,16 @@ bool MapSync::FloodDue(Time now, Neighbor* n) {
   if (n->flood.empty()) {
     n->flood_at = kNever;
     return false;
+  }
+  if (n->slow) {
+    if (n->flood_at == kNever) {
+      n->flood_at = n->last_flood == Time::min()
+                        ? now + kSlowFloodDelay
+                        : std::max(now + kSlowFloodDelay, n->last_flood + kSlowFloodGap);
+    }
+    if (now < n->flood_at) return false;
+    n->last_flood = now;
+    return true;
   }
   if (!n->shared) return true;
   if (n->flood_at == kNever) {
@@ -339,7 +357,7 @@ std::vector<ControlFrame> MapSync::TakeFrames(Time now) {
     for (std::uint32_t id : n.want) ask(kWantLinkState, id);
     n.want.clear();
     for (auto& [id, asked] : n.ask) {
-      if (asked != Time::min() && now - asked < kRequestGap) continue;
+      if (asked != Time::min() && now - asked < (n.slow ? kSlowRequestGap : kRequestGap)) continue;
       asked = now;
       ask(kWantCertificate, id);
     }

@@ -47,6 +47,13 @@ class MapSync : public CertificateBook {
   // On a shared channel news of others waits this long, up to three times: by then most neighbours
   // have it from somebody else and said so by sending it here, and what is left goes in one frame.
   static constexpr Duration kSharedFloodDelay = 120ms;
+  // Over a slow radio the first news leaves after a moment (an adjacency that has just come up is
+  // worth it), more of it with the gap of a hello's promise: news of links that the radio's few
+  // packets hardly use is not worth minutes of air time.
+  static constexpr Duration kSlowFloodDelay = 20s;
+  static constexpr Duration kSlowFloodGap = std::chrono::minutes(20);
+  static constexpr Duration kSlowSummaryGap = std::chrono::minutes(20);
+  static constexpr Duration kSlowRequestGap = std::chrono::minutes(2);
 
   MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch);
 
@@ -55,9 +62,9 @@ class MapSync : public CertificateBook {
   void Load(Time now, Store& store);
 
   // ---- neighbours. A neighbour that may be flooded to; mtu in bytes of content. `shared`: over a
-  // channel that all take turns on (LinkInfo::shared).
+  // channel that all take turns on (LinkInfo::shared). `slow`: news goes there rarely.
   void OnNeighborUp(AdjacencyIndex index, ShortId neighbor, std::size_t content_bytes_max,
-                    bool shared);
+                    bool shared, bool slow = false);
   void OnNeighborGone(AdjacencyIndex index);
   void OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest);
   // A verified certificate learned from a handshake. False: its short id belongs to somebody else.
@@ -105,8 +112,10 @@ class MapSync : public CertificateBook {
     ShortId id;
     std::size_t content_bytes_max = 0;
     bool shared = false;
+    bool slow = false;
+    Time last_flood = Time::min();         // slow
     std::set<std::uint32_t> flood;         // short ids whose advertisement is to be sent
-    Time flood_at = kNever;                // shared: when; set while `flood` waits
+    Time flood_at = kNever;                // shared, slow: when; set while `flood` waits
     std::set<std::uint32_t> certificates;  // short ids whose certificate is to be sent
     std::map<std::uint32_t, Time> ask;     // certificates wanted, and when asked last (min: never)
     std::set<std::uint32_t> want;          // advertisements to ask for

@@ -61,6 +61,7 @@ struct SendFrame {
   LinkId link;
   PeerAddress to;  // broadcast: everybody on the link
   Bytes frame;
+  bool data = false;  // carries traffic; otherwise it is the network's own, with its own budget
 };
 struct Deliver {
   NodeId from;

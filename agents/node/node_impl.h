@@ -80,6 +80,8 @@ struct NodeCore::Impl {
   static constexpr std::size_t kEventsKept = 1024;
   static constexpr std::size_t kEffectsMax = 16384;
   static constexpr Duration kRekeyAfter = 120s;
+  // Where bytes are paid for: a handshake of 1 kB each two minutes would be 0.7 MB a day.
+  static constexpr Duration kRekeyAfterMetered = 1h;
   static constexpr std::uint64_t kRekeyFrames = std::uint64_t{1} << 30;
   static constexpr Duration kPreviousSession = 3s;
   // A neighbour that has been gone this long is forgotten; discovery finds it again.

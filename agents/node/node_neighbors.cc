@@ -45,7 +45,7 @@ void NodeCore::Impl::LinkUp(Time now, LinkId link, const LinkInfo& info) {
   entry.info = info;
   entry.up = true;
   entry.changed = now;
-  discovery_.OnLinkUp(now, link, info.broadcast, info.slow);
+  discovery_.OnLinkUp(now, link, info.broadcast, info.slow, info.idle_gap);
   paths_.flows().SetShared(std::any_of(links_.begin(), links_.end(), [](const auto& l) {
     return l.second.up && l.second.info.shared;
   }));
@@ -59,9 +59,9 @@ void NodeCore::Impl::LinkUp(Time now, LinkId link, const LinkInfo& info) {
     }
   }
   for (auto& a : adjacencies_) {
-    if (a != nullptr && a->link == link && Usable(*a)) {
-      MapUp(a.get());
-    }
+    if (a == nullptr || a->link != link) continue;
+    a->monitor.SetIdleGap(info.idle_gap);
+    if (Usable(*a)) MapUp(a.get());
   }
 }
 
@@ -225,7 +225,7 @@ void NodeCore::Impl::MapUp(Adjacency* a) {
     frame_max = std::clamp<std::size_t>(limit, a->cipher->overhead_bytes(), frame_max);
   }
   map_.OnNeighborUp(a->index, a->neighbor(), frame_max - a->cipher->overhead_bytes(),
-                    info.shared);
+                    info.shared, info.slow);
 }
 
 void NodeCore::Impl::Remove(Time now, AdjacencyIndex index, const std::string& why) {
@@ -365,6 +365,7 @@ EdgeMetric NodeCore::Impl::Measure(const Adjacency& a) const {
   const LinkInfo& info = links_.at(a.link).info;
   EdgeMetric m;
   m.slow = info.slow;
+  m.tariff = info.tariff;
   m.rate_kbps =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(info.rate_bps / 1000, 0xffffffffu));
   if (!info.shared) m.latency_us = LatencyStep(a);
@@ -415,12 +416,14 @@ void NodeCore::Impl::AdvertiseIfDue(Time now) {
 }
 
 void NodeCore::Impl::RekeyIfDue(Time now, Adjacency* a) {
+  const Duration after =
+      links_[a->link].info.idle_gap > Duration(0) ? kRekeyAfterMetered : kRekeyAfter;
   const bool old =
-      (!a->slow && now - a->keyed_at >= kRekeyAfter) || a->cipher->sealed_frames() >= kRekeyFrames;
+      (!a->slow && now - a->keyed_at >= after) || a->cipher->sealed_frames() >= kRekeyFrames;
   if (!old || a->state != LinkState::kUp) return;
   // The lower id asks; the other one waits a while longer before it steps in.
   const bool first = identity_.certificate.id < a->certificate.id;
-  if (!first && now - a->keyed_at < kRekeyAfter + 30s) return;
+  if (!first && now - a->keyed_at < after + 30s) return;
   handshakes_.Initiate(now, a->link, a->address, NewSessionId(), a->slow);
 }
 

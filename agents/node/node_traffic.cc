@@ -309,7 +309,7 @@ void NodeCore::Impl::EmitFrame(Adjacency* a, Bytes frame, bool data) {
     ++counters_.control_frames_sent;
     counters_.control_bytes_sent += frame.size();
   }
-  Emit(SendFrame{a->link, a->address, std::move(frame)});
+  Emit(SendFrame{a->link, a->address, std::move(frame), data});
 }
 
 void NodeCore::Impl::Transmit(Time now, Adjacency* a, const DataHeader& header, ByteSpan payload,

@@ -39,10 +39,11 @@ endpoint = "ipc:///run/selvage/api.sock"
 level = "info"                           # trace | debug | info | warn | error | off
 
 [[link]]                                 # one for each radio or interface
-transport = "ethernet"                   # ethernet | wifi | redcap | satellite
+transport = "ethernet"                   # ethernet | wifi | redcap | satellite | lorawan
 interface = "eth0"                       # neighbours on it are found by IPv6 multicast
 # listen = "192.0.2.1:7700"              # a fixed address instead of the interface's own
 # peers = ["udp://192.0.2.7:7700"]       # where multicast cannot reach
+# lorawan has at_port, region, frequency_hz, spreading_factor, power_dbm instead of an interface.
 # The radios have more keys: tariff; of redcap apn, at_port, baud, bus; of satellite slot_offset_s
 # A hub for nodes that can only dial out listens on a stream (ZeroMQ over TCP) and names their keys,
 # which `selvaged --stream-key` prints; they dial it as a peer:

@@ -29,6 +29,11 @@ constexpr Duration kWallInterval = 60s;
 constexpr WallSeconds kWallFloorStep = 3600;
 constexpr char kEpochKey[] = "runtime/epoch";
 constexpr char kWallKey[] = "runtime/wall";
+constexpr char kRadioKeys[] = "radio";
+// Tokens of transports have this bit; the core counts from 1.
+constexpr std::uint64_t kRadioToken = std::uint64_t{1} << 63;
+constexpr std::size_t kRadioWaitingMax = 1024;
+constexpr std::size_t kRadioRecordsMax = 4096;
 // 2020-01-01. A store that was lost begins with the seconds since then as its epoch, which is more
 // than any it used before unless the node restarted once a second for years.
 constexpr WallSeconds kEpochOrigin = 1577836800;
@@ -63,6 +68,8 @@ void CallAll(const Map& listeners, const Argument& argument) {
 
 std::string DescribeLink(std::size_t index, const LinkConfig& link) {
   std::string name = !link.interface.empty() ? "interface " + link.interface : link.listen;
+  const auto port = link.options.find("at_port");
+  if (name.empty() && port != link.options.end()) name = "port " + port->second;
   if (name.empty() && !link.peers.empty()) name = "peer " + link.peers.front();
   return "[[link]] number " + std::to_string(index + 1) + " (" + link.transport + ", " + name +
          "): ";
@@ -74,7 +81,7 @@ absl::Status WithContext(const absl::Status& s, const std::string& context) {
 
 }  // namespace
 
-struct NodeRuntime::Impl final : public LinkListener {
+struct NodeRuntime::Impl final : public LinkListener, public TransportStore {
   explicit Impl(AgentConfig c) : config(std::move(c)) {}
   ~Impl() override {
     transports.clear();
@@ -131,6 +138,17 @@ struct NodeRuntime::Impl final : public LinkListener {
     Drain();
   }
 
+  // ---- TransportStore
+  Store& Records() override { return *radio_records; }
+  bool MakeDurable(std::vector<StoreWrite> writes, std::function<void()> done) override {
+    if (radio_waiting.size() >= kRadioWaitingMax) return false;
+    const std::uint64_t token = kRadioToken | ++last_radio_token;
+    if (!commits->Add(token, std::move(writes))) return false;
+    radio_waiting.emplace(token, std::move(done));
+    return true;
+  }
+  WallSeconds wall() const override { return SystemWall(); }
+
   const AgentConfig config;
   LinkFactory make_link;
   std::unique_ptr<Reactor> reactor;
@@ -141,6 +159,11 @@ struct NodeRuntime::Impl final : public LinkListener {
   Epoch epoch;
   WallSeconds wall_floor = 0;
   std::unique_ptr<CommitQueue> commits;
+  // Transports' own: what was there at the start (afterwards the store is the disk thread's), and
+  // who waits for the disk.
+  std::unique_ptr<Store> radio_records = NewMemoryStore();
+  std::map<std::uint64_t, std::function<void()>> radio_waiting;
+  std::uint64_t last_radio_token = 0;
   std::unique_ptr<NodeCore> core;
   std::unique_ptr<TunPort> tun;
   // By link id minus one. `flush` marks those with frames queued in this turn.
@@ -259,6 +282,13 @@ absl::Status NodeRuntime::Impl::MakeCore() {
   }
   started = now;
   next_wall = now + kWallInterval;
+  std::vector<StoreWrite> records;
+  store->Scan(kRadioKeys, [&records](std::string_view key, std::string_view value) {
+    records.push_back({std::string(key), std::string(value)});
+    return records.size() < kRadioRecordsMax;
+  });
+  std::string ignored;
+  radio_records->Write(records, &ignored);  // to memory: cannot fail
   auto queue = CommitQueue::Create(store.get());
   if (!queue.ok()) return queue.status();
   commits = std::move(*queue);
@@ -339,7 +369,17 @@ void NodeRuntime::Impl::OnPosted() {
 
 void NodeRuntime::Impl::OnCommitted() {
   const CommitQueue::News news = commits->Take();
-  for (const std::uint64_t token : news.durable) core->OnPersisted(reactor->now(), token);
+  for (const std::uint64_t token : news.durable) {
+    if ((token & kRadioToken) == 0) {
+      core->OnPersisted(reactor->now(), token);
+      continue;
+    }
+    const auto it = radio_waiting.find(token);
+    if (it == radio_waiting.end()) continue;
+    const std::function<void()> done = std::move(it->second);
+    radio_waiting.erase(it);
+    done();
+  }
   if (news.changed) {
     if (news.changed->ok()) {
       core->OnStoreWorks(reactor->now());
@@ -386,7 +426,11 @@ void NodeRuntime::Impl::Record(Event event) {
 void NodeRuntime::Impl::Perform(SendFrame& e) {
   const std::size_t i = std::size_t{e.link.value} - 1;
   if (e.link.value != 0 && i < transports.size()) {
-    transports[i]->Send(e.to, e.frame);
+    if (e.data) {
+      transports[i]->Send(e.to, e.frame);
+    } else {
+      transports[i]->SendControl(e.to, e.frame);
+    }
     flush[i] = 1;
   }
   core->Recycle(std::move(e.frame));
@@ -451,8 +495,8 @@ absl::StatusOr<std::unique_ptr<NodeRuntime>> NodeRuntime::Create(AgentConfig con
   if (!impl->make_link) {
     auto keys =
         MakeStreamKeys(*impl->crypto, impl->membership.identity, impl->config.stream_keys_allowed);
-    impl->make_link = [keys](const LinkConfig& link, LinkId id, Reactor& r, LinkListener& l) {
-      return CreateTransport(link.transport, link, id, r, l, keys);
+    impl->make_link = [keys, raw](const LinkConfig& link, LinkId id, Reactor& r, LinkListener& l) {
+      return CreateTransport(link.transport, link, id, r, l, keys, raw);
     };
   }
   if (!impl->store_recovery.ok()) {

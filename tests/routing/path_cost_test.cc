@@ -44,6 +44,24 @@ BOOST_AUTO_TEST_CASE(bulk_asks_for_rate_and_never_uses_slow_links) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(two_hops_that_cost_nothing_beat_one_of_the_next_tariff_and_so_on) {
+  for (TrafficClass c : kAll) {
+    for (int t = 1; t < kTariffs; ++t) {
+      EdgeMetric cheap{5000, 0, 0, false, static_cast<Tariff>(t - 1)};
+      EdgeMetric dear{5000, 0, 0, false, static_cast<Tariff>(t)};
+      const PathCost cost = EdgeCost(dear, c);
+      BOOST_TEST((cost == kUnreachable) ==
+                 (c == TrafficClass::kBulk && dear.tariff == Tariff::kDear));
+      BOOST_TEST(2 * EdgeCost(cheap, c) < cost);
+    }
+  }
+  // Critical would rather pay than lose: better a metered link than one that drops a third.
+  BOOST_TEST(EdgeCost({20'000, 340, 0, false}, TrafficClass::kCritical) >
+             EdgeCost({20'000, 0, 0, false, Tariff::kMetered}, TrafficClass::kCritical));
+  BOOST_TEST(EdgeCost({20'000, 340, 0, false}, TrafficClass::kTelemetry) <
+             EdgeCost({20'000, 0, 0, false, Tariff::kMetered}, TrafficClass::kTelemetry));
+}
+
 BOOST_AUTO_TEST_CASE(the_worst_metrics_a_stranger_may_advertise_do_not_overflow_a_long_path) {
   const EdgeMetric worst{0xffffffff, 1000, 1, false};
   for (TrafficClass c : kAll) {

@@ -125,7 +125,7 @@ const TransportCounters& IpRadio::counters() const {
 }
 
 bool ParseTariff(const std::string& text, Tariff* out) {
-  for (const Tariff t : {Tariff::kFree, Tariff::kMetered, Tariff::kDear}) {
+  for (const Tariff t : {Tariff::kFree, Tariff::kMetered, Tariff::kCostly, Tariff::kDear}) {
     if (text == ToString(t)) {
       *out = t;
       return true;
@@ -140,7 +140,7 @@ absl::StatusOr<Tariff> TariffOption(const LinkConfig& config, Tariff otherwise) 
   Tariff t = otherwise;
   if (!ParseTariff(it->second, &t)) {
     return absl::InvalidArgumentError("tariff is \"" + it->second +
-                                      "\"; tariffs are: free, metered, dear");
+                                      "\"; tariffs are: free, metered, costly, dear");
   }
   return t;
 }

@@ -64,15 +64,15 @@ class IpRadio : public Transport, protected LinkListener {
   std::string told_reason_;
 };
 
-// "free", "metered", "dear"; false for anything else.
+// "free", "metered", "costly", "dear"; false for anything else.
 bool ParseTariff(const std::string& text, Tariff* out);
 // The option `tariff` of a section, or `otherwise`. InvalidArgument for another word.
 absl::StatusOr<Tariff> TariffOption(const LinkConfig& config, Tariff otherwise);
 // The option that every radio has.
 TransportOption TariffOptionSpec();
 // Hellos on an idle link whose bytes are paid for: 1 MB a day of control traffic and no more. A
-// hello is some 90 bytes on the wire with IPv6 and UDP, one each way in this time: 16 s make
-// 0.5 MB, and leave the rest to rekeying, feedback and the map.
-inline constexpr Duration kMeteredIdleGap = 16s;
+// hello is 88 bytes on the wire with IPv6 and UDP and leaves after three quarters of what was
+// promised, each way: 30 s make 0.68 MB, and leave the rest to keys, probes and the map.
+inline constexpr Duration kMeteredIdleGap = 30s;
 
 }  // namespace selvage

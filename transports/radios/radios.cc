@@ -1,6 +1,7 @@
 #include "transports/radios/radios.h"
 
 #include "transports/radios/cellular_link.h"
+#include "transports/radios/lora_link.h"
 #include "transports/radios/satellite_link.h"
 #include "transports/radios/wifi_link.h"
 #include "transports/registry.h"
@@ -20,6 +21,14 @@ void RegisterRadios() {
                       {"baud", Kind::kInteger, "115200", 9600, 921600},
                       {"bus", Kind::kText, "\"unix:path=/run/dbus/system_bus_socket\"", 0, 0}},
                      false});
+  RegisterTransport("lorawan", CreateLora,
+                    {{{"at_port", Kind::kText, "\"/dev/ttyUSB0\"", 0, 0},
+                      {"baud", Kind::kInteger, "115200", 9600, 921600},
+                      {"region", Kind::kText, "\"EU868\"", 0, 0},
+                      {"frequency_hz", Kind::kInteger, "868100000", 150'000'000, 960'000'000},
+                      {"spreading_factor", Kind::kInteger, "9", 7, 12},
+                      {"power_dbm", Kind::kInteger, "14", 5, 22}},
+                     true});
 }
 
 }  // namespace selvage

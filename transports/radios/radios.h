@@ -3,7 +3,7 @@
 
 namespace selvage {
 
-// Adds "wifi", "redcap" and "satellite". May be called again; one thread.
+// Adds "wifi", "redcap", "satellite" and "lorawan". May be called again; one thread.
 void RegisterRadios();
 
 }  // namespace selvage

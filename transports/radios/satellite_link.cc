@@ -44,7 +44,7 @@ double SlotPhase(double unix_seconds, double offset_seconds) {
 }
 
 absl::StatusOr<std::unique_ptr<Transport>> CreateSatellite(const TransportContext& context) {
-  const auto tariff = TariffOption(context.config, Tariff::kMetered);
+  const auto tariff = TariffOption(context.config, Tariff::kCostly);
   if (!tariff.ok()) return tariff.status();
   const auto it = context.config.options.find("slot_offset_s");
   const double offset =

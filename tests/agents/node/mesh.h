@@ -215,6 +215,7 @@ class Mesh {
     while (auto effect = n.core->PollEffect()) {
       if (auto* send = std::get_if<SendFrame>(&*effect)) {
         Mix(&n, send->frame);
+        if (may_send && !may_send(n, *send)) continue;
         network_.Send(now_, n.ports.at(send->link.value), send->to, send->frame);
         n.core->Recycle(std::move(send->frame));
       } else if (auto* deliver = std::get_if<Deliver>(&*effect)) {
@@ -240,6 +241,8 @@ class Mesh {
   TestNetwork& members() { return members_; }
   std::vector<std::unique_ptr<Node>>& nodes() { return nodes_; }
   bool disk_works = true;
+  // Sees each frame that leaves; false: it does not, as when a radio has no budget for it.
+  std::function<bool(const Node&, const SendFrame&)> may_send;
   // Changes what links say of themselves when a node starts.
   std::function<void(LinkInfo*)> shape_link;
 

@@ -197,12 +197,12 @@ BOOST_AUTO_TEST_CASE(a_wifi_link_works_without_nl80211_and_says_that_it_has_no_t
   BOOST_TEST(!link->Telemetry({}).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(a_satellite_link_is_metered_and_tells_the_phase_of_its_slot) {
+BOOST_AUTO_TEST_CASE(a_satellite_link_is_costly_and_tells_the_phase_of_its_slot) {
   const auto peer = Make(Config("ethernet", 47820, 47819), b);
   LinkConfig config = Config("satellite", 47819, 47820);
   const auto link = Make(config, a);
   BOOST_REQUIRE(RunUntil(*reactor, [&] { return a.up; }));
-  BOOST_TEST((a.info.tariff == Tariff::kMetered));
+  BOOST_TEST((a.info.tariff == Tariff::kCostly));
   CheckReach(*link, b);
   BOOST_TEST(link->Telemetry({})->slot_phase_s.has_value());
   BOOST_TEST(SlotPhase(60, 12) == 3);
@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(sections_that_cannot_work_are_refused_with_a_reason) {
   config.options["at_port"] = "/dev/ttyUSB2";
   BOOST_TEST(Error(config).find("interface") != std::string::npos);
   config.options["tariff"] = "cheap";
-  BOOST_TEST(Error(config).find("free, metered, dear") != std::string::npos);
+  BOOST_TEST(Error(config).find("free, metered, costly, dear") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
