@@ -7,7 +7,7 @@
 //   0x51 | id (6 bits) count - 1 (5) index (5) | part        one of `count` parts
 //
 // Parts of a frame are equally long but the last, which is shorter or the same. There is no
-// acknowledgement here: a lost part loses its frame, and the hop's own resending repeats it. What is
+// acknowledgement here: a lost part loses its frame, and the hop's resending repeats it. What is
 // unfinished is bounded in number and in time, because anybody can send first parts for ever; when
 // there is no room the oldest goes. No clock, no socket. Not thread safe.
 #pragma once

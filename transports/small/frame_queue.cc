@@ -7,7 +7,7 @@ namespace selvage {
 
 void FrameQueue::Add(Time now, const PeerAddress& to, ByteSpan frame, bool control) {
   const bool fits = frame.size() + kSingleHeaderBytes <= unit_bytes_;
-  std::deque<Frame>& queue = waiting_[(control ? 2 : 0) + (fits ? 0 : 1)];
+  std::deque<Frame>& queue = waiting_[control ? 2 : fits ? 0 : 1];
   if (queue.size() >= kFramesMax) {
     ++counters_.dropped_full;
     return;

@@ -1,9 +1,10 @@
 // Frames that wait for a narrow radio: bounded, one at a time in parts, the urgent ones first.
 //
 // A frame is cut when its turn comes, by the size that units have then; all its parts go before the
-// next frame begins. Frames of applications go before control frames, and among each kind those
-// that fit one unit before those that do not: an alarm of 40 bytes does not wait for a map update
-// of 20 parts. A frame that has waited too long is worth nothing and is dropped; so is, when the
+// next frame begins. Frames of applications go before control frames, and among them those that
+// fit one unit before those that do not: an alarm of 40 bytes does not wait for a map update of 20
+// parts. Control frames keep their order: the last message of a handshake is longer than the hello
+// behind it, which is worth nothing without. A frame that has waited too long is worth nothing and is dropped; so is, when the
 // queue is full, the newest frame of its kind. No clock, no socket. Not thread safe.
 #pragma once
 
@@ -31,7 +32,7 @@ struct FrameQueueCounters {
 
 class FrameQueue {
  public:
-  static constexpr std::size_t kFramesMax = 32;  // of each of four kinds
+  static constexpr std::size_t kFramesMax = 32;  // of each of three kinds
   static constexpr Duration kLate = std::chrono::minutes(5);
 
   // Copies the frame.
@@ -57,8 +58,8 @@ class FrameQueue {
   void CutAgain();
   bool TakeNext(Time now, std::size_t unit_bytes);
 
-  // By kind: data that fits a unit, data, control that fits, control.
-  std::deque<Frame> waiting_[4];
+  // By kind: data that fits a unit, data, control.
+  std::deque<Frame> waiting_[3];
   std::size_t unit_bytes_ = 51;  // as last seen: decides what "fits" means when a frame comes
   Frame current_;
   std::deque<Bytes> units_;  // of `current_`, still to send
