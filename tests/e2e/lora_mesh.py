@@ -12,7 +12,8 @@ import sys
 import tempfile
 import time
 
-import lora_air
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/lib"))
+import lora_air  # noqa: E402: beside the demonstration that uses it too
 
 CONFIG = """
 [node]

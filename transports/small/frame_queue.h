@@ -4,8 +4,9 @@
 // next frame begins. Frames of applications go before control frames, and among them those that
 // fit one unit before those that do not: an alarm of 40 bytes does not wait for a map update of 20
 // parts. Control frames keep their order: the last message of a handshake is longer than the hello
-// behind it, which is worth nothing without. A frame that has waited too long is worth nothing and is dropped; so is, when the
-// queue is full, the newest frame of its kind. No clock, no socket. Not thread safe.
+// behind it, which is worth nothing without. A frame that has waited too long is worth nothing and
+// is dropped; so is, when the queue is full, the newest frame of its kind. No clock, no socket. Not
+// thread safe.
 #pragma once
 
 #include <cstdint>
