@@ -9,20 +9,14 @@ so an interrupted matrix goes on where it stopped. A protocol may carry settings
 """
 
 import argparse
-import csv
 import json
 import math
 import os
-import shutil
-import subprocess
 import sys
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pyplot
-
-HERE = os.path.dirname(os.path.abspath(__file__))
+import runs as runs_of
+from runs import mean, median
 
 
 def arguments():
@@ -41,7 +35,7 @@ def arguments():
                         help="seconds of traffic after the fault")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                         help="for all runs")
-    parser.add_argument("--scenario", default=os.path.join(HERE, "scenarios", "grid.toml"))
+    parser.add_argument("--scenario", default=os.path.join(runs_of.HERE, "scenarios", "grid.toml"))
     parser.add_argument("--program", help="selvage-sim; default: build/release/bin, then PATH")
     parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="JOBS")
     parser.add_argument("--table-only", action="store_true",
@@ -49,52 +43,18 @@ def arguments():
     return parser.parse_args()
 
 
-def find_program(given):
-    built = os.path.join(os.path.dirname(HERE), "build", "release", "bin", "selvage-sim")
-    for candidate in (given, built, shutil.which("selvage-sim")):
-        if candidate and os.access(candidate, os.X_OK):
-            return candidate
-    sys.exit("compare.py: no selvage-sim found: run tools/build, or give --program")
-
-
-class Run:
+class Run(runs_of.Run):
     """One simulation: a cell of the matrix and a seed."""
 
     def __init__(self, args, protocol, nodes, rate, fault, seed):
-        self.protocol, self.nodes, self.rate = protocol, nodes, rate
-        self.fault, self.seed = fault, seed
+        self.kind, self.nodes, self.rate, self.fault = protocol, nodes, rate, fault
         name = "-".join([protocol.replace(":", "+").replace(",", "+"), str(nodes), f"{rate:g}",
                          fault, f"s{seed}"])
-        self.directory = os.path.join(args.out, "runs", name)
         base, _, extra = protocol.partition(":")
-        self.settings = [f"nodes={nodes}", f"rate={rate:g}", f"fault={fault}",
-                         f"window_s={args.window:g}", *args.set, *filter(None, extra.split(","))]
-        self.command = ["run", args.scenario, "--protocol", base, "--seed", str(seed), "--out",
-                        self.directory] + [w for s in self.settings for w in ("--set", s)]
-
-    def done(self):
-        return os.path.exists(os.path.join(self.directory, "manifest.json"))
-
-    def execute(self, program):
-        """Returns "" or what went wrong. Leaves nothing half finished behind."""
-        shutil.rmtree(self.directory, ignore_errors=True)
-        result = subprocess.run([program] + self.command, stdout=subprocess.DEVNULL,
-                                stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False)
-        if result.returncode == 0:
-            return ""
-        shutil.rmtree(self.directory, ignore_errors=True)
-        return f"exit {result.returncode}: {result.stderr.decode(errors='replace').strip()[-300:]}"
-
-    def row(self):
-        return read(os.path.join(self.directory, "runs.csv"))[-1]
-
-    def flows(self):
-        return read(os.path.join(self.directory, "flows.csv"))
-
-
-def read(path):
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        super().__init__(os.path.join(args.out, "runs", name), args.scenario, base, seed,
+                         [f"nodes={nodes}", f"rate={rate:g}", f"fault={fault}",
+                          f"window_s={args.window:g}", *args.set,
+                          *filter(None, extra.split(","))])
 
 
 def matrix(args):
@@ -111,51 +71,10 @@ def matrix(args):
     return runs
 
 
-def execute_all(args, runs):
-    program = find_program(args.program)
-    waiting = [r for r in runs if not r.done()]
-    started, lock, finished, failures = time.monotonic(), threading.Lock(), [0], []
-
-    def one(run):
-        problem = run.execute(program)
-        with lock:
-            finished[0] += 1
-            if problem:
-                failures.append(f"{run.directory}: {problem}")
-            spent = time.monotonic() - started
-            left = spent / finished[0] * (len(waiting) - finished[0])
-            print(f"\r{len(runs) - len(waiting) + finished[0]}/{len(runs)} runs, "
-                  f"{len(failures)} failed, {spent / 60:.1f} min, {left / 60:.1f} min left  ",
-                  end="", file=sys.stderr, flush=True)
-
-    with ThreadPoolExecutor(max_workers=max(1, args.j)) as pool:
-        list(pool.map(one, waiting))
-    if waiting:
-        print(file=sys.stderr)
-    for failure in failures:
-        print("failed: " + failure, file=sys.stderr)
-    return not failures
-
-
-def median(values):
-    values = sorted(values)
-    if not values:
-        return math.nan
-    middle = len(values) // 2
-    if len(values) % 2 or math.isinf(values[middle]):
-        return values[middle]
-    return (values[middle - 1] + values[middle]) / 2
-
-
 def show(value, digits=0):
     if math.isnan(value):
         return "-"
     return "never" if math.isinf(value) else f"{value:.{digits}f}"
-
-
-def mean(values):
-    values = list(values)
-    return sum(values) / len(values) if values else math.nan
 
 
 HEADER = ["N", "rate", "protocol", "seeds", "affected flows", "lost med / worst",
@@ -167,7 +86,7 @@ HEADER = ["N", "rate", "protocol", "seeds", "affected flows", "lost med / worst"
 def cell(runs, args, protocol, nodes, rate):
     """One line of the table and the affected flows behind it; None when nothing ran."""
     mine = [r for r in runs
-            if r.done() and (r.protocol, r.nodes, r.rate) == (protocol, nodes, rate)]
+            if r.done() and (r.kind, r.nodes, r.rate) == (protocol, nodes, rate)]
     broken = [r for r in mine if r.fault == args.fault]
     calm = [r.row() for r in mine if r.fault == "none"]
     if not broken and not calm:
@@ -224,7 +143,7 @@ def main():
     args = arguments()
     os.makedirs(args.out, exist_ok=True)
     runs = matrix(args)
-    good = args.table_only or execute_all(args, runs)
+    good = args.table_only or runs_of.execute_all(args.program, args.j, runs)
     cells = {}
     lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
     for nodes in args.nodes:
