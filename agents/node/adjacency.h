@@ -4,7 +4,9 @@
 #include <memory>
 #include <optional>
 
+#include "agents/healer/healer.h"
 #include "agents/membership/certificate.h"
+#include "agents/node/link_watch.h"
 #include "agents/session/session_cipher.h"
 #include "core/ids.h"
 #include "core/link.h"
@@ -36,6 +38,9 @@ struct Adjacency {
   bool overdue = false;  // shared: new packets go elsewhere until it answers
   Time queued_until{};   // shared: frames to it wait behind those to one that is overdue
   bool listed = false;  // in the last advertisement
+  std::unique_ptr<LinkWatch> watch;  // the model of it; null until it carries traffic
+  Healer::Patient patient;           // what was done about its alarms
+  bool doubted = false;              // critical packets go a second way too, for a moment
   // As last advertised; changes by little are not worth a flood.
   EdgeMetric advertised;
 

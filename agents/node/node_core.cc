@@ -41,7 +41,8 @@ NodeCore::Impl::Impl(Time now, Init init, Store& store)
       last_advertised_(now),
       next_metric_check_(now + kMetricGap),
       next_save_(now + kSaveGap),
-      next_housekeeping_(now + kHousekeeping) {
+      next_housekeeping_(now + kHousekeeping),
+      healer_(config_.model.healer) {
   handshakes_.SetWall(init.wall);
   map_.SetWall(init.wall);
   map_.Load(now, store);
@@ -79,6 +80,7 @@ std::string NodeCore::Impl::NameOf(ShortId id) const {
 
 void NodeCore::Impl::OnTimeout(Time now) {
   if (promised_wake_ != kNever && promised_wake_ != Time::min() && now - promised_wake_ > kLate) {
+    late_ = std::max(late_, now - promised_wake_);
     for (Adjacency* a : present_) a->monitor.detector().Excuse(now + kExcuse);
   }
   discovery_.OnTimeout(now);
@@ -110,6 +112,7 @@ void NodeCore::Impl::OnTimeout(Time now) {
       }
       RekeyIfDue(now, a);
     }
+    if (config_.model.enabled) WatchSecond(now);
     map_.database().Expire(now, self_);
     receiver_.DropIdle(now);
     if (custody_.busy() || sender_.size() > 0) custody_.OnTick(now, OwnWaiting());
@@ -315,6 +318,17 @@ void NodeCore::OnStoreWorks(Time now) {
 void NodeCore::OnWallClock(Time, WallSeconds wall) {
   impl_->handshakes_.SetWall(wall);
   impl_->map_.SetWall(wall);
+}
+
+void NodeCore::OnRadio(Time now, LinkId link, const PeerAddress& from,
+                       const RadioReading& reading) {
+  impl_->OnRadio(now, link, from, reading);
+  impl_->Settle(now);
+}
+
+void NodeCore::OnMachine(Time now, const MachineReading& reading) {
+  impl_->machine_ = reading;
+  impl_->machine_at_ = now;
 }
 
 void NodeCore::OnTimeout(Time now) { impl_->OnTimeout(now); }

@@ -20,6 +20,8 @@
 #include <vector>
 
 #include "agents/membership/certificate.h"
+#include "agents/node/link_watch.h"
+#include "agents/telemetry/telemetry.h"
 #include "core/bytes.h"
 #include "core/crypto.h"
 #include "core/ids.h"
@@ -45,6 +47,7 @@ struct NodeConfig {
   std::size_t carried_bytes_max = 16 * 1024 * 1024;
   // Laboratory faults allowed.
   bool lab = false;
+  ModelConfig model;
 };
 
 // A message from an application (or a packet from TUN) to another node.
@@ -137,6 +140,32 @@ struct OutboxInfo {
   std::size_t carried_bytes = 0;
   std::vector<Line> lines;  // own first, by destination; then carried, by origin and destination
 };
+// What the model thinks of one link, or of the machine (then `neighbor` and `link` are empty).
+struct AnomalyInfo {
+  struct Line {
+    std::string feature;
+    std::string unit;
+    float value = kMissing;
+    float deviation = 0;  // from its level, in its usual deviations
+    float blame = 0;      // share in what looks wrong, 0..1
+  };
+  std::string neighbor;
+  std::string link;
+  std::string state;  // "ok", "suspect", "degraded", "recovering", "failed", of levels
+  bool alarm = false;
+  float score = 0;         // decades
+  float loss_decades = 0;  // evidence that more frames get lost than usual
+  float margin_db = kMissing;
+  float margin_slope_db_s = kMissing;
+  float seconds_to_failure = kMissing;  // infinite: it does not fall
+  std::uint64_t samples = 0;
+  std::size_t bytes = 0;  // of state
+  std::vector<Line> lines;
+  std::string diagnosis;  // of the last alarm; empty: there was none
+  std::string evidence;
+  Duration alarm_age{0};
+  bool detour = false;
+};
 struct LinkStatus {
   LinkId id;
   LinkInfo info;
@@ -182,6 +211,11 @@ class NodeCore {
   // Writes already handed out stay with the driver, which tries them again.
   void OnStoreFailed(Time now, const std::string& reason);
   void OnStoreWorks(Time now);
+  // What a radio measured of frames of `from` (broadcast: of whoever is there). As often as it is
+  // known; more than 50 a second are not looked at.
+  void OnRadio(Time now, LinkId link, const PeerAddress& from, const RadioReading& reading);
+  // What the machine says of itself, about once a second; without it there is no model of the node.
+  void OnMachine(Time now, const MachineReading& reading);
   void OnWallClock(Time now, WallSeconds wall);
   void OnTimeout(Time now);
   // kNever when nothing is pending. Calling OnTimeout early is harmless.
@@ -224,6 +258,7 @@ class NodeCore {
   std::optional<NodeId> FindNode(std::string_view name_or_id) const;
   std::optional<NodeId> FindByAddress(std::string_view ip) const;
   std::string NameOf(const NodeId& id) const;  // hex when unknown
+  std::vector<AnomalyInfo> Anomalies(Time now) const;
   // A copy of the whole map.
   Twin GetTwin() const;
   std::size_t nodes_known() const;

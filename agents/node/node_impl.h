@@ -7,6 +7,7 @@
 //   node_lab.cc        laboratory faults
 //   direct_datagram.cc small datagrams to a neighbour over a slow link
 //   node_store.cc      the disk refuses and works again
+//   node_model.cc      telemetry, alarms and what the healer makes of them
 //   node_custody.cc    messages carried for others, and by others
 //   second_path.cc     packets of this node, critical ones on two paths when there is doubt
 //   node_questions.cc  what people and programs ask
@@ -73,6 +74,12 @@ struct NodeCounters {
   std::uint64_t path_suspicions = 0;
   std::uint64_t path_probes = 0;
   std::uint64_t distrusts = 0;
+  std::uint64_t model_samples = 0;
+  std::uint64_t anomalies = 0;
+  std::uint64_t detours = 0;
+  std::uint64_t detours_proved = 0;
+  std::uint64_t detours_in_vain = 0;
+  std::uint64_t treatments_refused = 0;
 };
 
 struct NodeCore::Impl {
@@ -193,6 +200,18 @@ struct NodeCore::Impl {
   void SettlePaths(Time now);
   void TellFinding(Time now, const PathWatch::Finding& f);
   std::string NamesOf(const std::vector<ShortId>& nodes) const;
+  // ---- node_model.cc
+  void WatchOutcome(Time now, Adjacency* a, const FeedbackOutcome& outcome);
+  void OnRadio(Time now, LinkId link, const PeerAddress& from, const RadioReading& reading);
+  // Once a second: samples of links in use and of the machine.
+  void WatchSecond(Time now);
+  void WatchMachine(Time now);
+  void FollowAlarm(Time now, Adjacency* a);
+  void Treat(Time now, Adjacency* a, Diagnosis diagnosis, const LinkWatch::Alarm& alarm);
+  void EndDetour(Time now, Adjacency* a);
+  // Alarms of the last moments on other links: is it the neighbour, or this node?
+  Diagnosis Correlate(Time now, const Adjacency& a, Diagnosis alone) const;
+  bool HasOtherWay(const Adjacency& a);
   // ---- node_lab.cc
   void RunLab(Time now);
   // ---- direct_datagram.cc
@@ -280,6 +299,16 @@ struct NodeCore::Impl {
   std::uint64_t last_message_ = 0;  // best effort messages
 
   Lab lab_;
+
+  Healer healer_;
+  MachineReading machine_;
+  Time machine_at_ = Time::min();
+  std::unique_ptr<anomaly::Model> machine_model_;  // from the first reading on
+  MachineValues machine_row_{};
+  std::string machine_evidence_;  // of its last alarm
+  Time machine_alarm_at_ = Time::min();
+  std::uint64_t machine_drops_ = 0;
+  Duration late_{0};  // worst delay of a wake-up since the last sample
 
   // Filled by FindByAddress, cleared when the map changes.
   std::map<std::string, NodeId, std::less<>> by_address_;

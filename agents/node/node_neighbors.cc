@@ -371,7 +371,8 @@ EdgeMetric NodeCore::Impl::Measure(const Adjacency& a) const {
   if (!info.shared) m.latency_us = LatencyStep(a);
   // What the loss detector found counts at once; on a shared channel, where collisions come and go,
   // so does what adds up below its threshold.
-  const std::uint32_t found = a.monitor.quality().loss_permille();
+  const std::uint32_t foreseen = a.patient.detour ? Healer::kDetourPermille : 0;
+  const std::uint32_t found = std::max(a.monitor.quality().loss_permille(), foreseen);
   if (!info.shared && !info.slow) {
     m.loss_permille = found;
     return m;

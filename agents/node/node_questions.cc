@@ -258,6 +258,12 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
       {"path_suspicions_total", c.path_suspicions},
       {"path_probes_sent_total", c.path_probes},
       {"nodes_distrusted_total", c.distrusts},
+      {"model_samples_total", c.model_samples},
+      {"anomalies_total", c.anomalies},
+      {"detours_total", c.detours},
+      {"detours_proved_total", c.detours_proved},
+      {"detours_in_vain_total", c.detours_in_vain},
+      {"treatments_refused_total", c.treatments_refused},
       {"route_tables_computed_total", impl_->forwarder_.routes().tables_computed()},
   };
 }

@@ -76,6 +76,7 @@ void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, By
         if (!current) break;
         FeedbackOutcome outcome =
             a->monitor.OnFeedback(now, chunk.feedback, a->cipher->next_counter());
+        if (a->watch != nullptr) WatchOutcome(now, a, outcome);
         FollowVerdict(now, a);
         FollowQuality(now, a);
         if (!outcome.lost.empty()) OnLost(now, a, std::move(outcome.lost));
@@ -203,6 +204,10 @@ void NodeCore::Impl::NoteRoute(Time now, const DataHeader& header, AdjacencyInde
                                     from->monitor.detector().evidence()
                           : from->monitor.quality().degraded()
                               ? from_name + " is degraded: " + from->monitor.quality().evidence()
+                          : from->patient.detour && from->watch->last_alarm()
+                              ? from_name + " is left in time (" +
+                                    std::string(ToString(from->patient.diagnosis)) +
+                                    "): " + from->watch->last_alarm()->evidence
                           : from->overdue ? from_name + " has not answered for longer than usual"
                           : avoid.empty() ? "the map offers a better path"
                                           : "it keeps off " + NamesOf(avoid) +

@@ -56,7 +56,7 @@ bool NodeCore::Impl::FirstHopDoubtful(const DataHeader& header) {
   const AdjacencyIndex first =
       forwarder_.CurrentRoute(header.traffic_class, header.destination).first;
   const Adjacency* a = first.value == 0 ? nullptr : FindAdjacency(first);
-  return a != nullptr && a->monitor.detector().asked();
+  return a != nullptr && (a->doubted || a->monitor.detector().asked());
 }
 
 void NodeCore::Impl::SendPackets(Time now, std::vector<OutgoingPacket> packets) {

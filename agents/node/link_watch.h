@@ -1,0 +1,114 @@
+// Watches one neighbour over one link for what is unusual, and says what it looks like.
+//
+// Three clocks, for three kinds of evidence. Frame by frame: a sequential test of losses
+// (anomaly/rate_test.h). Whenever the radio says something: the trend of its margin, and when that
+// will be used up (anomaly/precursor.h). Once a second, while the link is in use: the model of
+// levels and rhythms (anomaly/model.h). What each of them finds becomes one Alarm with a diagnosis;
+// whether anything is done about it is the healer's business.
+//
+// A second way to judge is there for comparison: fixed limits of loss and margin, as an operator
+// would set them.
+// Sans-I/O; all memory is allocated by the constructor, except that a radio that first speaks later
+// begins a new model. Thread rule: one thread at a time.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agents/anomaly/model.h"
+#include "agents/anomaly/precursor.h"
+#include "agents/anomaly/rate_test.h"
+#include "agents/healer/healer.h"
+#include "agents/telemetry/telemetry.h"
+#include "core/time.h"
+
+namespace selvage {
+
+struct ModelConfig {
+  bool enabled = true;
+  // Judge by fixed limits instead (for comparison).
+  bool thresholds_only = false;
+  // One false alarm in 10^this samples of a link. 5.8: one a day on a node with 8 links in use.
+  float alarm_decades = 5.8F;
+  HealerOptions healer;
+};
+
+class LinkWatch {
+ public:
+  // An alarm of its kind stays one alarm until this long after its last evidence.
+  static constexpr Duration kEpisode = 30s;
+  // Weaker than this and falling unusually: fading, even if it is not yet clear when it ends.
+  static constexpr float kLowMarginDb = 6;
+  // Limits of the way to judge by thresholds: those an operator would set on a Wi-Fi mesh.
+  static constexpr float kLimitMarginDb = 3;
+  static constexpr float kLimitLoss = 0.1F;
+
+  struct Alarm {
+    Diagnosis diagnosis = Diagnosis::kNone;
+    const char* feature = "";             // blamed; of anomaly::LinkSchema()
+    float score = 0;                      // decades of rarity
+    std::string evidence;                 // for people, one clause
+    float seconds_to_failure = kMissing;  // foreseen by a precursor
+  };
+
+  // `shared`: collisions are part of life there, so some loss is usual.
+  LinkWatch(const ModelConfig& config, bool shared);
+
+  // `loaded`: frames wait on the link, what is lost meanwhile is lost to congestion.
+  void OnOutcomes(Time now, int arrived, int lost, bool loaded);
+  void OnRtt(Duration rtt) { sampler_.OnRtt(rtt); }
+  void OnSent(std::uint64_t bytes) { sampler_.OnSent(bytes); }
+  void OnRadio(Time now, const RadioReading& reading);
+  // Once a second.
+  void OnSecond(Time now, std::size_t waiting_bytes, std::uint64_t rate_bps);
+
+  // Once for each alarm.
+  std::optional<Alarm> TakeAlarm();
+  // Nothing suspicious is left: neither an alarm in its episode nor a margin about to be used up.
+  bool Quiet(Time now) const;
+  // What the last alarm foresaw came true: the margin is gone, or frames get lost.
+  bool Proved() const;
+
+  // ---- for people
+  const LinkValues& row() const { return row_; }
+  const anomaly::Model& model() const { return *model_; }
+  const anomaly::Schema& schema() const { return JudgedLinkSchema(radio_); }
+  const RadioReading& radio() const { return last_radio_; }
+  const anomaly::Precursor::Forecast& forecast() const { return precursor_.forecast(); }
+  float loss_decades() const { return losses_.decades(); }
+  std::uint64_t samples() const { return samples_; }
+  const std::optional<Alarm>& last_alarm() const { return last_alarm_; }
+  Time last_alarm_at() const { return last_alarm_at_; }
+  std::size_t bytes() const { return sizeof(*this) + model_->bytes(); }
+
+ private:
+  enum Kind : std::size_t { kLoss, kMargin, kLevels, kKinds };
+
+  void BuildModel();
+  void Raise(Time now, Kind kind, Alarm alarm);
+  void JudgeLevels(Time now, const anomaly::Verdict& verdict);
+  void JudgeLimits(Time now);
+
+  ModelConfig config_;
+  bool radio_ = false;
+  LinkSampler sampler_;
+  LinkValues row_;
+  std::unique_ptr<anomaly::Model> model_;
+  anomaly::RateTest losses_;
+  anomaly::Precursor precursor_;
+  RadioReading last_radio_;
+  Time last_radio_at_ = Time::min();
+  Time last_margin_at_ = Time::min();
+  Time last_second_ = Time::min();
+  float recent_loss_ = 0;  // smoothed over about 100 frames
+  float signal_fall_ = 0;  // usual deviations of the last sample
+  std::uint64_t samples_ = 0;
+  std::array<Time, kKinds> until_;  // of each kind's episode
+  std::optional<Alarm> alarm_;      // not taken yet
+  std::optional<Alarm> last_alarm_;
+  Time last_alarm_at_ = Time::min();
+};
+
+}  // namespace selvage

@@ -1,0 +1,163 @@
+#define BOOST_TEST_MODULE link_watch
+#include "agents/node/link_watch.h"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <string>
+
+#include "core/random.h"
+
+namespace selvage {
+namespace {
+
+// Standard normal, from the sum of twelve uniform numbers.
+float Normal(Random* random) {
+  float sum = -6;
+  for (int i = 0; i < 12; ++i) sum += static_cast<float>(random->Below(1 << 20)) / (1 << 20);
+  return sum;
+}
+
+RadioReading Reading(float margin, Random* random) {
+  const float snr = margin + 5 + Normal(random);
+  return {-90 + snr, snr, snr - 5};
+}
+
+// A radio link in use for `d`: 20 readings and 50 frames a second, margin as `margin(t)` says.
+template <typename Margin>
+std::optional<LinkWatch::Alarm> Use(LinkWatch* w, Time* now, Duration d, Random* random,
+                                    Margin margin) {
+  const Time begin = *now;
+  std::optional<LinkWatch::Alarm> first;
+  for (int i = 0; *now - begin < d; ++i) {
+    *now += 50ms;
+    w->OnRadio(*now, Reading(static_cast<float>(margin(ToSeconds(*now - begin))), random));
+    w->OnOutcomes(*now, 3, 0, false);
+    w->OnRtt(10ms + std::chrono::microseconds(random->Below(1000)));
+    if (i % 20 == 19) w->OnSecond(*now, 300, 6'000'000);
+    if (auto alarm = w->TakeAlarm(); alarm && !first) first = alarm;
+  }
+  return first;
+}
+
+BOOST_AUTO_TEST_CASE(a_steady_link_raises_nothing_in_six_hours) {
+  Random random(1);
+  LinkWatch w(ModelConfig(), false);
+  Time now{10s};
+  const auto alarm = Use(&w, &now, 6h, &random, [](double) { return 20.0; });
+  BOOST_TEST(!alarm.has_value());
+  BOOST_TEST(w.samples() > 21000u);
+  BOOST_TEST(w.Quiet(now));
+}
+
+BOOST_AUTO_TEST_CASE(a_link_that_fades_is_told_of_before_its_margin_is_gone) {
+  for (const double slope : {1.0, 2.0, 5.0, 20.0}) {
+    Random random(2);
+    LinkWatch w(ModelConfig(), false);
+    Time now{10s};
+    Use(&w, &now, 120s, &random, [](double) { return 20.0; });
+    const Time begin = now;
+    std::optional<LinkWatch::Alarm> alarm;
+    double margin = 20;
+    while (!alarm && now - begin < 30s) {
+      alarm = Use(&w, &now, 50ms, &random, [&](double t) {
+        margin = 20 - slope * (ToSeconds(now - begin));
+        return margin + 0 * t;
+      });
+      // Weakening alone is no reason to leave.
+      if (alarm && alarm->diagnosis == Diagnosis::kWeakening) alarm.reset();
+    }
+    BOOST_TEST_REQUIRE(alarm.has_value());
+    BOOST_TEST((alarm->diagnosis == Diagnosis::kFading));
+    BOOST_TEST_MESSAGE("slope " << slope << " dB/s: alarm at a margin of " << margin << " dB, "
+                                << alarm->evidence);
+    BOOST_TEST(margin > 1.5);
+    BOOST_TEST(!w.Quiet(now));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_signal_that_drops_and_stays_strong_enough_is_weakening_not_fading) {
+  Random random(3);
+  LinkWatch w(ModelConfig(), false);
+  Time now{10s};
+  Use(&w, &now, 300s, &random, [](double) { return 30.0; });
+  const auto alarm = Use(&w, &now, 60s, &random, [](double t) { return 30 - std::min(8.0, t); });
+  BOOST_TEST_REQUIRE(alarm.has_value());
+  BOOST_TEST((alarm->diagnosis == Diagnosis::kWeakening));
+}
+
+BOOST_AUTO_TEST_CASE(losses_beyond_the_usual_are_an_alarm_and_one_lost_frame_is_none) {
+  LinkWatch w(ModelConfig(), false);
+  Time now{10s};
+  for (int i = 0; i < 3000; ++i) {
+    now += 20ms;
+    w.OnOutcomes(now, 1, 0, false);
+  }
+  w.OnOutcomes(now, 0, 1, false);
+  BOOST_TEST(!w.TakeAlarm().has_value());
+  int frames = 0;
+  std::optional<LinkWatch::Alarm> alarm;
+  for (; !alarm && frames < 1000; ++frames) {
+    now += 20ms;
+    w.OnOutcomes(now, frames % 5 == 0 ? 0 : 1, frames % 5 == 0 ? 1 : 0, false);
+    alarm = w.TakeAlarm();
+  }
+  BOOST_TEST_REQUIRE(alarm.has_value());
+  BOOST_TEST((alarm->diagnosis == Diagnosis::kLoss));
+  BOOST_TEST(frames < 60);
+  BOOST_TEST(!w.Quiet(now));
+  BOOST_TEST(w.Quiet(now + LinkWatch::kEpisode));
+}
+
+BOOST_AUTO_TEST_CASE(what_gets_lost_in_a_queue_convicts_nobody) {
+  LinkWatch w(ModelConfig(), false);
+  Time now{10s};
+  for (int i = 0; i < 1000; ++i) {
+    now += 20ms;
+    w.OnOutcomes(now, 1, 1, true);
+    BOOST_TEST_REQUIRE(!w.TakeAlarm().has_value());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(round_trips_that_jump_are_congestion) {
+  Random random(4);
+  LinkWatch w(ModelConfig(), false);
+  Time now{10s};
+  std::optional<LinkWatch::Alarm> alarm;
+  for (int s = 0; s < 400; ++s) {
+    for (int i = 0; i < 50; ++i) {
+      w.OnRtt((s < 300 ? 10ms : 90ms) + std::chrono::microseconds(random.Below(1000)));
+    }
+    now += 1s;
+    w.OnSecond(now, 300, 0);
+    if (auto a = w.TakeAlarm(); a && !alarm) {
+      alarm = a;
+      BOOST_TEST(s >= 300);
+    }
+  }
+  BOOST_TEST_REQUIRE(alarm.has_value());
+  BOOST_TEST((alarm->diagnosis == Diagnosis::kCongestion));
+  BOOST_TEST(std::string(alarm->feature) == "rtt");
+}
+
+BOOST_AUTO_TEST_CASE(eight_links_need_less_than_64_kilobytes) {
+  Random random(5);
+  LinkWatch w(ModelConfig(), false);
+  Time now{10s};
+  Use(&w, &now, 3s, &random, [](double) { return 20.0; });
+  BOOST_TEST(8 * w.bytes() < 64u * 1024);
+}
+
+BOOST_AUTO_TEST_CASE(limits_alone_see_a_fade_only_when_the_limit_is_passed) {
+  Random random(6);
+  ModelConfig config;
+  config.thresholds_only = true;
+  LinkWatch w(config, false);
+  Time now{10s};
+  BOOST_TEST(!Use(&w, &now, 60s, &random, [](double) { return 20.0; }).has_value());
+  const auto alarm = Use(&w, &now, 20s, &random, [](double t) { return 20 - 2 * t; });
+  BOOST_TEST_REQUIRE(alarm.has_value());
+  BOOST_TEST(w.radio().margin_db < 4);
+}
+
+}  // namespace
+}  // namespace selvage
