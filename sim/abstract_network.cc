@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -12,6 +13,20 @@ namespace selvage::sim {
 namespace {
 
 constexpr double kNanosPerMilli = 1e6;
+// A signal wanders slowly (shadowing, Gudmundson 1991: correlation falls exponentially).
+constexpr double kWanderDb = 1.5;
+constexpr double kWanderSeconds = 5;
+
+// Loss of a frame at this margin: 10 % where the mode is said to need it (IEEE 802.11 defines
+// sensitivity so), 0.1 % 3 dB above, nearly everything 3 dB below.
+double LossAt(double margin_db) { return 1 / (1 + 9 * std::exp(1.5 * margin_db)); }
+
+// Standard normal: twelve uniform numbers.
+double Normal(ScenarioRandom* random) {
+  double sum = -6;
+  for (int i = 0; i < 12; ++i) sum += random->Uniform();
+  return sum;
+}
 
 }  // namespace
 
@@ -39,6 +54,11 @@ class AbstractCarrier final : public Carrier {
     return links;
   }
 
+  std::optional<double> MarginDb(LinkId link) override {
+    if (network_->scenario_.abstract_margin_db == 0) return std::nullopt;
+    return network_->MarginDb(node_, link);
+  }
+
   // All of a link is its one neighbour: to everybody and to the peer is the same.
   void Send(LinkId link, const PeerAddress& /*to*/, Bytes* frame,
             const PacketLabel* label) override {
@@ -58,6 +78,7 @@ AbstractNetwork::AbstractNetwork(const Scenario& scenario, const Layout& layout,
       sent_(std::move(sent)),
       arrived_(std::move(arrived)),
       random_(scenario.seed * 86028121ull + 7),
+      radio_random_(scenario.seed * 49979687ull + 5),
       lines_(layout.size()),
       receivers_(layout.size()) {
   for (std::uint32_t a = 0; a < layout.size(); ++a) {
@@ -75,6 +96,26 @@ AbstractNetwork::AbstractNetwork(const Scenario& scenario, const Layout& layout,
 
 std::unique_ptr<Carrier> AbstractNetwork::NewCarrier(std::uint32_t node) {
   return std::make_unique<AbstractCarrier>(this, node);
+}
+
+double AbstractNetwork::MarginOf(const Line& line) {
+  Line* keeper = &lines_[line.to][line.link_at_receiver.value];
+  if (line.from < line.to) {
+    keeper = &lines_[keeper->to][keeper->link_at_receiver.value];
+  }
+  const std::int64_t now = ns3::Simulator::Now().GetNanoSeconds();
+  const double elapsed = static_cast<double>(now - keeper->wandered_ns) * 1e-9;
+  const double kept = std::exp(-elapsed / kWanderSeconds);
+  keeper->wander_db = kept * keeper->wander_db +
+                      std::sqrt(1 - kept * kept) * kWanderDb * Normal(&radio_random_);
+  keeper->wandered_ns = now;
+  return scenario_.abstract_margin_db + keeper->wander_db -
+         faults_->FadeDb(static_cast<double>(now) * 1e-9, line.from, line.to);
+}
+
+double AbstractNetwork::MarginDb(std::uint32_t node, LinkId link) {
+  const Line& out = lines_[node][link.value];
+  return MarginOf(lines_[out.to][out.link_at_receiver.value]);
 }
 
 void AbstractNetwork::Send(std::uint32_t node, LinkId link, Bytes* frame,
@@ -103,9 +144,12 @@ void AbstractNetwork::Send(std::uint32_t node, LinkId link, Bytes* frame,
     ++lost_at_random_;
     return;
   }
-  if (faults_->Loses(static_cast<double>(now) * 1e-9, line.from, line.to,
-                     static_cast<std::uint32_t>(frame->size()))) {
+  const bool faded =
+      scenario_.abstract_margin_db > 0 && radio_random_.Uniform() < LossAt(MarginOf(line));
+  if (faded || faults_->Loses(static_cast<double>(now) * 1e-9, line.from, line.to,
+                              static_cast<std::uint32_t>(frame->size()))) {
     ++lost_to_faults_;
+    if (label != nullptr && lost_) lost_(line.from, line.to, *label);
     return;
   }
   line.last_arrival_ns = std::max(

@@ -44,6 +44,12 @@ class AbstractNetwork {
   // outlive this object. Once per node.
   std::unique_ptr<Carrier> NewCarrier(std::uint32_t node);
 
+  // Of what `node` receives on `link`; the channel is the same both ways.
+  double MarginDb(std::uint32_t node, LinkId link);
+  // Of what `label.flow` sent over a fading link; called for each frame lost to the fade or ramp.
+  using LostToFault = std::function<void(std::uint32_t from, std::uint32_t to, const PacketLabel&)>;
+  void OnLost(LostToFault lost) { lost_ = std::move(lost); }
+
   std::uint64_t lost_at_random() const { return lost_at_random_; }
   std::uint64_t lost_to_faults() const { return lost_to_faults_; }
   std::uint64_t lost_to_queues() const { return lost_to_queues_; }
@@ -60,6 +66,8 @@ class AbstractNetwork {
     std::uint32_t from = 0;
     std::uint32_t to = 0;
     LinkId link_at_receiver;
+    double wander_db = 0;                 // of the signal, kept by the direction from the lower node
+    std::int64_t wandered_ns = 0;
     std::int64_t idle_at_ns = 0;          // when the last frame will have left
     std::int64_t last_arrival_ns = 0;     // frames do not overtake
     std::deque<std::int64_t> departures;  // of frames queued or on the line
@@ -68,6 +76,7 @@ class AbstractNetwork {
 
   void Send(std::uint32_t node, LinkId link, Bytes* frame, const PacketLabel* label);
   void Arrive(Line* line);
+  double MarginOf(const Line& line);
 
   const Scenario& scenario_;
   const Layout& layout_;
@@ -75,6 +84,8 @@ class AbstractNetwork {
   Sent sent_;
   Arrived arrived_;
   ScenarioRandom random_;
+  ScenarioRandom radio_random_;
+  LostToFault lost_;
   std::vector<std::vector<Line>> lines_;     // [node][link]
   std::vector<Carrier::Receive> receivers_;  // by node; empty: not open
   std::uint64_t lost_at_random_ = 0;

@@ -6,7 +6,7 @@ namespace selvage::sim {
 
 bool ConcernsLink(const std::string& what) {
   static const std::set<std::string> kKinds = {"silent", "oneway", "gray", "ramp",
-                                               "mtu",    "flap",   "loss"};
+                                               "fade",   "mtu",    "flap", "loss"};
   return kKinds.count(what) > 0;
 }
 
@@ -66,6 +66,9 @@ void FaultActions::ApplyToLink(const FaultEvent& event, double now_s) {
   } else if (what == "ramp") {
     table_->SetRamp(a, b, now_s, scenario_.ramp_s);
     table_->SetRamp(b, a, now_s, scenario_.ramp_s);
+  } else if (what == "fade") {
+    table_->SetFade(a, b, now_s, scenario_.ramp_s, event.p);
+    table_->SetFade(b, a, now_s, scenario_.ramp_s, event.p);
   } else if (what == "mtu") {
     const auto bytes = static_cast<std::uint32_t>(std::max(1.0, event.p));
     table_->SetMtu(a, b, bytes);

@@ -83,6 +83,7 @@ void FaultInjector::Resolve() {
   } else if (SelectTarget(&event)) {
     if (kind == "gray" || kind == "loss") event.p = scenario_.loss_share;
     if (kind == "ramp") event.p = 1;
+    if (kind == "fade") event.p = scenario_.fade_db;
     if (kind == "mtu") event.p = scenario_.mtu_bytes;
     if (kind == "flap") {
       StartFlap(event);

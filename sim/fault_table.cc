@@ -21,6 +21,21 @@ void FaultTable::SetRamp(std::uint32_t from, std::uint32_t to, double start_s, d
   fault.ramp_seconds = seconds;
 }
 
+void FaultTable::SetFade(std::uint32_t from, std::uint32_t to, double start_s, double seconds,
+                         double depth_db) {
+  LinkFault& fault = links_[Key(from, to)];
+  fault.fade_start_s = start_s;
+  fault.fade_seconds = seconds;
+  fault.fade_db = depth_db;
+}
+
+double FaultTable::FadeDb(double now_s, std::uint32_t from, std::uint32_t to) const {
+  const LinkFault* fault = Find(from, to);
+  if (fault == nullptr) return 0;
+  const double progress = (now_s - fault->fade_start_s) / fault->fade_seconds;
+  return fault->fade_db * std::clamp(progress, 0.0, 1.0);
+}
+
 void FaultTable::SetMtu(std::uint32_t from, std::uint32_t to, std::uint32_t bytes) {
   links_[Key(from, to)].mtu_bytes = bytes;
 }

@@ -31,6 +31,11 @@ class FaultTable {
   void SetLoss(std::uint32_t from, std::uint32_t to, double share);
   // Lost with a probability that grows from 0 at `start_s` to 1 in `seconds` and stays at 1.
   void SetRamp(std::uint32_t from, std::uint32_t to, double start_s, double seconds);
+  // The signal falls by `depth_db` from `start_s` on, in `seconds`, and stays there.
+  void SetFade(std::uint32_t from, std::uint32_t to, double start_s, double seconds,
+               double depth_db);
+  // How much weaker the signal of this direction is than ever.
+  double FadeDb(double now_s, std::uint32_t from, std::uint32_t to) const;
   // Frames larger than this are lost, all others pass; 0: no such fault.
   void SetMtu(std::uint32_t from, std::uint32_t to, std::uint32_t bytes);
   // Whatever is set for this direction is gone; silence and partition stay.
@@ -50,6 +55,9 @@ class FaultTable {
     double loss = 0;
     double ramp_start_s = 0;
     double ramp_seconds = 0;  // 0: no ramp
+    double fade_start_s = 0;
+    double fade_seconds = 1;
+    double fade_db = 0;
     std::uint32_t mtu_bytes = 0;
   };
   static std::uint64_t Key(std::uint32_t from, std::uint32_t to) {

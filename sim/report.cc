@@ -149,6 +149,19 @@ Row RunRow(const RunInput& input, const RunOutput& out, const Evaluation& e) {
   return row;
 }
 
+// Empty: never, or before the fault.
+std::string SinceFault(const Scenario& s, double t_s) {
+  return t_s < s.fault_s ? "" : absl::StrFormat("%.6f", t_s - s.fault_s);
+}
+
+// When the first packet was sent, from the fault on, that never arrived; < 0: all did.
+double FirstLost(const Scenario& s, const std::vector<PacketRecord>& packets) {
+  for (const PacketRecord& p : packets) {
+    if (p.sent_s >= s.fault_s && p.received_s < 0) return p.sent_s;
+  }
+  return -1;
+}
+
 Row FlowRow(const RunInput& input, const RunOutput& out, const Evaluation& e, std::size_t f) {
   const Scenario& s = input.scenario;
   const Flow& flow = input.layout.flows[f];
@@ -171,7 +184,10 @@ Row FlowRow(const RunInput& input, const RunOutput& out, const Evaluation& e, st
           {"outage_ms", Number(r.outage_s * 1e3)},
           {"heal_s", Number(r.heal_s)},
           {"heal5_s", Number(r.heal5_s)},
-          {"bad_s", Number(r.bad_s)}};
+          {"bad_s", Number(r.bad_s)},
+          {"crossed_s", SinceFault(s, out.last_crossing_s[f])},
+          {"frame_lost_s", SinceFault(s, out.first_frame_lost_s[f])},
+          {"packet_lost_s", SinceFault(s, FirstLost(s, out.packets[f]))}};
 }
 
 // Packets by the time they were sent, seconds relative to the fault.

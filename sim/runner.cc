@@ -62,6 +62,8 @@ class World {
         campaign_(scenario_, layout_, &actions_, &usage_),
         walks_(CountLinks(layout_)),
         duplicate_of_(layout_.flows.size()),
+        last_crossing_s_(layout_.flows.size(), -1),
+        first_frame_lost_s_(layout_.flows.size(), -1),
         packets_(layout_.flows.size()) {}
 
   void Build() {
@@ -117,6 +119,8 @@ class World {
       out.affected.push_back(scenario_.fault == "campaign" || injector_.affected().count(f) > 0);
     }
     if (mobility_ != nullptr) CountConnected(&out);
+    out.last_crossing_s = last_crossing_s_;
+    out.first_frame_lost_s = first_frame_lost_s_;
     out.packets = std::move(packets_);
     out.duplicates = duplicates_;
     out.before = ledger_.before();
@@ -164,7 +168,12 @@ class World {
         },
         [this](std::uint32_t from, std::uint32_t at, const PacketLabel& label) {
           usage_.Count(from, at, label.flow, layout_.flows[label.flow].dst != at);
+          NoteCrossing(from, at, label);
         });
+    abstract_->OnLost([this](std::uint32_t from, std::uint32_t to, const PacketLabel& label) {
+      double& first = first_frame_lost_s_[label.flow];
+      if (OnBrokenLink(from, to) && first < 0) first = ns3::Simulator::Now().GetSeconds();
+    });
     stage_.new_carrier = [this](std::uint32_t node) { return abstract_->NewCarrier(node); };
   }
 
@@ -229,11 +238,29 @@ class World {
     stage_.new_carrier = [](std::uint32_t) { return NewUdpCarrier(); };
   }
 
+  // Whether the first fault was of this link, in either direction.
+  bool OnBrokenLink(std::uint32_t from, std::uint32_t to) const {
+    const auto& events = injector_.events();
+    if (events.empty() || events[0].b < 0) return false;
+    const auto a = static_cast<std::uint32_t>(events[0].a);
+    const auto b = static_cast<std::uint32_t>(events[0].b);
+    return (from == a && to == b) || (from == b && to == a);
+  }
+
+  void NoteCrossing(std::uint32_t from, std::uint32_t at, const PacketLabel& label) {
+    if (OnBrokenLink(from, at)) {
+      last_crossing_s_[label.flow] = ns3::Simulator::Now().GetSeconds();
+    }
+  }
+
   // An IP packet comes up from a Wi-Fi device.
   bool ComesUp(std::uint32_t from, std::uint32_t at, std::uint32_t bytes,
                const PacketLabel* label) {
     const bool relayed = label != nullptr && layout_.flows[label->flow].dst != at;
-    if (label != nullptr) usage_.Count(from, at, label->flow, relayed);
+    if (label != nullptr) {
+      usage_.Count(from, at, label->flow, relayed);
+      NoteCrossing(from, at, *label);
+    }
     return actions_.PassesAboveMac(from, at, bytes - std::min(bytes, kCarrierBytes), label,
                                    relayed);
   }
@@ -289,6 +316,8 @@ class World {
   Campaign campaign_;
   WalkWatch walks_;
   std::vector<std::vector<std::uint32_t>> duplicate_of_;
+  std::vector<double> last_crossing_s_;
+  std::vector<double> first_frame_lost_s_;
   std::vector<std::vector<PacketRecord>> packets_;
   std::uint64_t duplicates_ = 0;
   TraceHash link_hash_;

@@ -39,6 +39,10 @@ struct RunOutput {
   std::string target;
   std::vector<FaultEvent> events;
   std::vector<bool> affected;                      // by flow
+  // By flow, in seconds; < 0: never. When its last packet crossed the broken link, and when the
+  // first of its frames was lost there (abstract links).
+  std::vector<double> last_crossing_s;
+  std::vector<double> first_frame_lost_s;
   std::vector<std::vector<PacketRecord>> packets;  // by flow
   std::uint64_t duplicates = 0;
   ByteCounts before;

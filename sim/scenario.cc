@@ -54,10 +54,12 @@ Setter OneOf(std::string Scenario::*field, std::set<std::string> words) {
   };
 }
 
+constexpr double kFadeMarginDb = 20;  // of a good link, where nothing else is said
+
 const std::set<std::string>& Faults() {
   static const std::set<std::string> kFaults = {"none", "crash", "silent",    "oneway",    "gray",
-                                                "ramp", "mtu",   "blackhole", "partition", "churn",
-                                                "flap", "loss",  "campaign"};
+                                                "ramp", "fade",  "mtu",       "blackhole", "partition",
+                                                "churn", "flap", "loss",    "campaign"};
   return kFaults;
 }
 
@@ -94,6 +96,7 @@ const std::map<std::string, Setter, std::less<>>& Keys() {
       {"abstract_rate_kbps", Number(&Scenario::abstract_rate_kbps, 1, 1e8)},
       {"abstract_delay_ms", Number(&Scenario::abstract_delay_ms, 0, 60000)},
       {"abstract_jitter_ms", Number(&Scenario::abstract_jitter_ms, 0, 60000)},
+      {"abstract_margin_db", Number(&Scenario::abstract_margin_db, 0, 200)},
       {"abstract_loss", Number(&Scenario::abstract_loss, 0, 1)},
       {"abstract_queue_packets", Integer(&Scenario::abstract_queue_packets, 1, 100000)},
       {"seed", Integer(&Scenario::seed, 0, UINT32_MAX)},
@@ -113,6 +116,7 @@ const std::map<std::string, Setter, std::less<>>& Keys() {
       {"flap_half_s", Number(&Scenario::flap_half_s, 0.01, 1000)},
       {"loss_share", Number(&Scenario::loss_share, 0, 1)},
       {"ramp_s", Number(&Scenario::ramp_s, 0.1, 1e5)},
+      {"fade_db", Number(&Scenario::fade_db, 0, 200)},
       {"partition_s", Number(&Scenario::partition_s, 0.1, 1e5)},
       {"churn_every_s", Number(&Scenario::churn_every_s, 0.1, 1e5)},
       {"flows", Integer(&Scenario::flows, 1, 10000)},
@@ -122,6 +126,7 @@ const std::map<std::string, Setter, std::less<>>& Keys() {
       {"class", OneOf(&Scenario::traffic_class, {"critical", "reliable", "telemetry", "bulk"})},
       {"crypto", OneOf(&Scenario::crypto, {"standin", "sodium"})},
       {"healing", SetHealing},
+      {"model", OneOf(&Scenario::model, {"on", "off", "threshold"})},
       {"start_jitter_s", Number(&Scenario::start_jitter_s, 0, 10)},
   };
   return kKeys;
@@ -196,6 +201,10 @@ absl::Status FinishScenario(Scenario* s) {
       return absl::InvalidArgumentError("\"fault_s\" must be at least 2 for fault campaign");
     }
   }
+  if (s->fault == "fade" && !s->abstract()) {
+    return absl::InvalidArgumentError("\"link\" is wifi, must be abstract for fault fade");
+  }
+  if (s->fault == "fade" && s->abstract_margin_db == 0) s->abstract_margin_db = kFadeMarginDb;
   if (s->fault_s < 0) {
     // The baselines' timers are in phase with t = 0 (DSDV dumps its tables at 0, 15, 30 ... s), so
     // the fault moves with the seed instead of always meeting the same phase.

@@ -40,6 +40,7 @@ struct Scenario {
   double heal_s = 0;              // > 0: a fault of a node or link is undone after this time
   double loss_share = 0.5;        // gray, loss
   double ramp_s = 20;             // ramp: 0 to 100 % loss in this time
+  double fade_db = 30;            // fade: the margin falls by this in ramp_s, and stays there
   double partition_s = 30;
   double churn_every_s = 10;
   std::uint32_t mtu_bytes = 400;  // mtu: larger frames are lost
@@ -55,6 +56,9 @@ struct Scenario {
   double abstract_rate_kbps = 10000;
   double abstract_delay_ms = 1;
   double abstract_jitter_ms = 0;  // more delay, uniform, never overtaking
+  // > 0: links are radios with this margin over the least signal that works, in dB, which wanders,
+  // and say so; frames get lost as the margin nears 0. 0: no radio (fault fade: 20).
+  double abstract_margin_db = 0;
   double abstract_loss = 0;       // share of frames lost at random while nothing is broken
   std::uint32_t abstract_queue_packets = 100;
 
@@ -63,6 +67,7 @@ struct Scenario {
   std::string crypto = "standin";           // standin | sodium
   std::uint32_t critical_flows = 0;         // the first so many flows are of class critical instead
   bool healing = true;
+  std::string model = "on";  // on | off | threshold: fixed limits instead of the anomaly model
   double start_jitter_s = 0.1;  // node i starts within [0, this), by seed
 
   double traffic_start_s() const { return fault_s - pre_s; }
@@ -73,7 +78,7 @@ struct Scenario {
   bool abstract() const { return link == "abstract"; }
 };
 
-// Fault kinds: none crash silent oneway gray ramp mtu blackhole partition churn flap loss campaign.
+// Fault kinds: none crash silent oneway gray ramp fade mtu blackhole partition churn flap loss campaign.
 bool IsFault(std::string_view kind);
 
 using Settings = std::vector<std::pair<std::string, std::string>>;

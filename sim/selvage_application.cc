@@ -1,6 +1,7 @@
 #include "sim/selvage_application.h"
 
 #include <algorithm>
+#include <cmath>
 #include <type_traits>
 #include <utility>
 
@@ -12,6 +13,10 @@ namespace {
 
 // A deadline that is already due is served this much later, so that time always moves.
 constexpr Duration kTimerMin = 1us;
+constexpr Duration kRadioEvery = 50ms;
+// 6 Mb/s OFDM: IEEE 802.11-2016, table 17-18.
+constexpr float kSensitivityDbm = -82;
+constexpr float kSnrNeeded = 5;
 
 Time Now() { return TimeFromNanos(ns3::Simulator::Now().GetNanoSeconds()); }
 
@@ -47,6 +52,7 @@ void SelvageApplication::StartApplication() {
   carrier_->Open(GetNode(), [this](LinkId link, const PeerAddress& from, MutableByteSpan frame) {
     OnFrame(link, from, frame);
   });
+  radio_random_ = Random(init_->seed + 1);
   store_ = NewMemoryStore();
   core_ = std::make_unique<NodeCore>(Now(), *std::move(init_), *store_);
   init_.reset();
@@ -79,7 +85,20 @@ bool SelvageApplication::Submit(Message message, std::string* reason) {
 
 void SelvageApplication::OnFrame(LinkId link, const PeerAddress& from, MutableByteSpan frame) {
   core_->OnFrame(Now(), link, from, frame);
+  ReadRadio(link, from);
   Settle();
+}
+
+void SelvageApplication::ReadRadio(LinkId link, const PeerAddress& from) {
+  const auto [read, first] = radio_read_.try_emplace(link, Now());
+  if (!first && Now() - read->second < kRadioEvery) return;
+  const std::optional<double> margin = carrier_->MarginDb(link);
+  read->second = Now();
+  if (!margin) return;
+  // Registers of radios count whole decibels or less, and a measurement is not exact.
+  const double noise = static_cast<double>(radio_random_.Below(2001)) / 1000 - 1;
+  const auto measured = static_cast<float>(std::round(2 * (*margin + noise)) / 2);
+  core_->OnRadio(Now(), link, from, {measured + kSensitivityDbm, measured + kSnrNeeded, measured});
 }
 
 void SelvageApplication::OnTimer() {

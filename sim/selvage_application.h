@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "agents/node/node_core.h"
+#include "core/random.h"
 #include "core/store.h"
 #include "ns3/application.h"
 #include "ns3/event-id.h"
@@ -51,6 +52,8 @@ class SelvageApplication : public ns3::Application {
   void DoDispose() override;
 
   void OnFrame(LinkId link, const PeerAddress& from, MutableByteSpan frame);
+  // What the radio says, as often as a driver is asked.
+  void ReadRadio(LinkId link, const PeerAddress& from);
   void OnTimer();
   // Carries out all pending effects, then arms the timer for the next deadline.
   void Settle();
@@ -68,6 +71,8 @@ class SelvageApplication : public ns3::Application {
   std::unique_ptr<Carrier> carrier_;
   ns3::EventId timer_;
   Time armed_ = kNever;
+  std::map<LinkId, Time> radio_read_;
+  Random radio_random_{0};
   TraceHash hash_;
 };
 

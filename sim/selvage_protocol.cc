@@ -118,6 +118,8 @@ class SelvageProtocol final : public Protocol {
     init.crypto = std::move(crypto);
     init.seed = SeedFor(stage_->scenario->seed, 4, node);
     init.config.healing = stage_->scenario->healing;
+    init.config.model.enabled = stage_->scenario->model != "off";
+    init.config.model.thresholds_only = stage_->scenario->model == "threshold";
     init.config.lab =
         stage_->scenario->fault == "blackhole" || stage_->scenario->fault == "campaign";
     init.wall = kWall;
