@@ -26,8 +26,8 @@ class Carrier {
   virtual void Close() = 0;
   // The links that are there; LinkId i is the i-th. Does not change while open.
   virtual std::vector<LinkInfo> Links() const = 0;
-  // What a radio says of the signal of the link's peer: dB over the least that works. nullopt: there
-  // is no radio, or it says nothing.
+  // What a radio says of the signal of the link's peer: dB over the least that works. nullopt:
+  // there is no radio, or it says nothing.
   virtual std::optional<double> MarginDb(LinkId /*link*/) { return std::nullopt; }
   // `label` names the application packet inside for measuring; null: none. Never fails: what a
   // medium cannot carry is lost. The frame's memory may be taken over or left.

@@ -184,10 +184,10 @@ Row FlowRow(const RunInput& input, const RunOutput& out, const Evaluation& e, st
           {"outage_ms", Number(r.outage_s * 1e3)},
           {"heal_s", Number(r.heal_s)},
           {"heal5_s", Number(r.heal5_s)},
-          {"bad_s", Number(r.bad_s)},
           {"crossed_s", SinceFault(s, out.last_crossing_s[f])},
           {"frame_lost_s", SinceFault(s, out.first_frame_lost_s[f])},
-          {"packet_lost_s", SinceFault(s, FirstLost(s, out.packets[f]))}};
+          {"packet_lost_s", SinceFault(s, FirstLost(s, out.packets[f]))},
+          {"bad_s", Number(r.bad_s)}};
 }
 
 // Packets by the time they were sent, seconds relative to the fault.

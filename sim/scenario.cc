@@ -58,8 +58,9 @@ constexpr double kFadeMarginDb = 20;  // of a good link, where nothing else is s
 
 const std::set<std::string>& Faults() {
   static const std::set<std::string> kFaults = {"none", "crash", "silent",    "oneway",    "gray",
-                                                "ramp", "fade",  "mtu",       "blackhole", "partition",
-                                                "churn", "flap", "loss",    "campaign"};
+                                                "ramp", "fade",  "mtu",       "blackhole",
+                                                "flap", "loss",  "partition", "churn",
+                                                "campaign"};
   return kFaults;
 }
 

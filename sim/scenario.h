@@ -78,7 +78,8 @@ struct Scenario {
   bool abstract() const { return link == "abstract"; }
 };
 
-// Fault kinds: none crash silent oneway gray ramp fade mtu blackhole partition churn flap loss campaign.
+// Fault kinds: none crash silent oneway gray ramp fade mtu blackhole partition churn flap loss
+// campaign.
 bool IsFault(std::string_view kind);
 
 using Settings = std::vector<std::pair<std::string, std::string>>;

@@ -36,6 +36,7 @@ Json TopologyJson(const RunInput& input) {
                             {"delay_ms", input.scenario.abstract_delay_ms},
                             {"jitter_ms", input.scenario.abstract_jitter_ms},
                             {"loss", input.scenario.abstract_loss},
+                            {"margin_db", input.scenario.abstract_margin_db},
                             {"queue_packets", input.scenario.abstract_queue_packets}};
   }
   Json nodes = Json::array();
@@ -104,6 +105,7 @@ void ReadJson(const Json& file, RunInput* input) {
     s.abstract_delay_ms = links.at("delay_ms").get<double>();
     s.abstract_jitter_ms = links.at("jitter_ms").get<double>();
     s.abstract_loss = links.at("loss").get<double>();
+    s.abstract_margin_db = links.value("margin_db", 0.0);  // absent in older files
     s.abstract_queue_packets = links.at("queue_packets").get<std::uint32_t>();
     input->layout.radio = false;
   } else if (topology.contains("radio")) {
@@ -154,8 +156,8 @@ absl::Status Check(const RunInput& input) {
   }
   if (!IsFault(s.fault)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "fault kind \"", s.fault, "\" cannot be replayed (none crash silent oneway gray ramp mtu ",
-        "blackhole partition churn flap loss can)"));
+        "fault kind \"", s.fault, "\" cannot be replayed (none crash silent oneway gray ramp fade "
+        "mtu ", "blackhole partition churn flap loss can)"));
   }
   if (s.fault != "none" && input.script.empty()) {
     return absl::InvalidArgumentError("the fault has no events to replay");

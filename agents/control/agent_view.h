@@ -62,6 +62,7 @@ class AgentView {
   virtual std::size_t nodes_known() const = 0;
   virtual std::size_t outbox_messages() const = 0;
   virtual OutboxInfo Outbox() const = 0;
+  virtual std::vector<AnomalyInfo> Anomalies() const = 0;
   virtual std::string store_failure() const = 0;
   // In order, numbers larger than `after`, at most `count_max` of them: the oldest that are kept.
   virtual std::vector<Event> Events(std::uint64_t after, std::size_t count_max) const = 0;

@@ -43,7 +43,8 @@ bool Concerns(const Event& event, const std::string& destination, const std::str
   static const std::set<std::string> kAboutRoutes = {
       "reroute",     "neighbor-suspect", "neighbor-oneway",      "neighbor-down",
       "neighbor-up", "link-down",        "neighbor-quarantined", "link-up",
-      "node-trusted"};
+      "node-trusted", "anomaly",          "healer-action",        "healer-advice",
+      "healer-return"};
   std::string about = Field(event, {"destination"});
   std::string about_class = Field(event, {"class"});
   if (!about_class.empty() && about_class != class_name) return false;

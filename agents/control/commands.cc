@@ -17,6 +17,7 @@ constexpr Entry kCommands[] = {
     {"events", Events}, {"lab", Lab},
     {"doctor", Doctor}, {"outbox", Outbox},
     {"twin", ShowTwin}, {"whatif", WhatIf},
+    {"anomalies", Anomalies},
 };
 
 }  // namespace

@@ -34,6 +34,7 @@ Answer Why(AgentView& agent, const Json& request);
 Answer Events(AgentView& agent, const Json& request);
 Answer Lab(AgentView& agent, const Json& request);
 Answer Outbox(AgentView& agent, const Json& request);
+Answer Anomalies(AgentView& agent, const Json& request);
 Answer Doctor(AgentView& agent, const Json& request);
 Answer ShowTwin(AgentView& agent, const Json& request);
 Answer WhatIf(AgentView& agent, const Json& request);

@@ -47,6 +47,9 @@ Twin RuntimeView::GetTwin() const { return runtime_.core().GetTwin(); }
 std::size_t RuntimeView::nodes_known() const { return runtime_.core().nodes_known(); }
 std::size_t RuntimeView::outbox_messages() const { return runtime_.core().outbox_messages(); }
 OutboxInfo RuntimeView::Outbox() const { return runtime_.core().Outbox(runtime_.now()); }
+std::vector<AnomalyInfo> RuntimeView::Anomalies() const {
+  return runtime_.core().Anomalies(runtime_.now());
+}
 std::string RuntimeView::store_failure() const { return runtime_.core().store_failure(); }
 std::vector<Event> RuntimeView::Events(std::uint64_t after, std::size_t count_max) const {
   return runtime_.Events(after, count_max);

@@ -24,6 +24,7 @@ class RuntimeView : public AgentView {
   std::size_t nodes_known() const override;
   std::size_t outbox_messages() const override;
   OutboxInfo Outbox() const override;
+  std::vector<AnomalyInfo> Anomalies() const override;
   std::string store_failure() const override;
   std::vector<Event> Events(std::uint64_t after, std::size_t count_max) const override;
   std::map<std::string, std::uint64_t> Counters() const override;

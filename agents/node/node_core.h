@@ -107,6 +107,7 @@ struct NeighborInfo {
   LinkId link;
   std::string link_name;
   std::string transport;
+  PeerAddress address;  // on that link
   NeighborState state;
   AdjacencyIndex index;
   double rtt_ms = 0;

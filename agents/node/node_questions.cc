@@ -35,6 +35,7 @@ std::vector<NeighborInfo> NodeCore::Neighbors(Time now) const {
     n.link = a->link;
     n.link_name = link.name;
     n.transport = link.transport;
+    n.address = a->address;
     n.index = a->index;
     n.rtt_ms = ToMillis(a->monitor.srtt());
     n.jitter_ms = ToMillis(a->monitor.rttvar());

@@ -312,6 +312,35 @@ void ReadOutbox(const toml::table& table, ConfigProblems* problems, OutboxConfig
   section.Finish();
 }
 
+void ReadModel(const toml::table& table, ConfigProblems* problems, ModelSection* model) {
+  Section section(table, "[model]", problems);
+  model->enabled = section.Boolean("enabled", "true").value_or(model->enabled);
+  model->thresholds_only = section.Boolean("thresholds_only", "false").value_or(false);
+  if (const auto decades = section.Number("alarm_decades", "5.8")) {
+    model->alarm_decades = *decades;
+    if (!(*decades >= ModelSection::kDecadesMin && *decades <= ModelSection::kDecadesMax)) {
+      section.Wrong("alarm_decades", "must be 3 to 9: one false alarm in 10^this samples");
+    }
+  }
+  if (const auto actions = section.Integer("actions_per_hour", "60")) {
+    model->actions_per_hour = *actions;
+    if (*actions < 0 || *actions > ModelSection::kActionsMax) {
+      section.Wrong("actions_per_hour",
+                    "must be 0 to " + std::to_string(ModelSection::kActionsMax));
+    }
+  }
+  for (const std::string& name : section.Texts("advise_only", "[\"detour\"]")) {
+    Action action = Action::kNone;
+    if (ParseAction(name, &action)) {
+      model->advise.push_back(action);
+    } else {
+      section.Wrong("advise_only",
+                    "names \"" + name + "\"; actions are: detour, duplicate, announce");
+    }
+  }
+  section.Finish();
+}
+
 void ReadTop(const toml::table& table, ConfigProblems* problems, AgentConfig* config) {
   Section top(table, "", problems);
   if (const toml::table* node = top.Table("node")) {
@@ -325,6 +354,7 @@ void ReadTop(const toml::table& table, ConfigProblems* problems, AgentConfig* co
   if (const toml::table* outbox = top.Table("outbox")) {
     ReadOutbox(*outbox, problems, &config->outbox);
   }
+  if (const toml::table* model = top.Table("model")) ReadModel(*model, problems, &config->model);
   if (const toml::table* lab_table = top.Table("lab")) {
     Section lab(*lab_table, "[lab]", problems);
     config->lab = lab.Boolean("enabled", "true").value_or(false);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agents/healer/healer.h"
 #include "core/ids.h"
 #include "transports/transport.h"
 
@@ -41,6 +42,19 @@ struct OutboxConfig {
   std::int64_t carried_megabytes = 16;
 };
 
+// The anomaly model and what may be done on its word; docs/anomaly.md.
+struct ModelSection {
+  static constexpr double kDecadesMin = 3;
+  static constexpr double kDecadesMax = 9;
+  static constexpr std::int64_t kActionsMax = 3600;
+
+  bool enabled = true;
+  bool thresholds_only = false;
+  double alarm_decades = 5.8;
+  std::int64_t actions_per_hour = 60;
+  std::vector<Action> advise;  // said, not done
+};
+
 struct AgentConfig {
   static constexpr std::size_t kLinksMax = 255;
   static constexpr std::size_t kFileBytesMax = 1 << 20;
@@ -57,6 +71,7 @@ struct AgentConfig {
   bool lab = false;
   std::optional<TunConfig> tun;
   OutboxConfig outbox;
+  ModelSection model;
   std::vector<LinkConfig> links;
   // Keys that may dial in on stream lanes (stream_identity.h), of all links together.
   std::vector<std::string> stream_keys_allowed;

@@ -32,6 +32,13 @@ endpoint = "ipc:///run/selvage/api.sock"
 # carried_messages = 8192                # for others, see ARCHITECTURE.md; 0: carries nothing
 # carried_megabytes = 16
 
+# [model]                                # watches links and this machine, see docs/anomaly.md
+# enabled = true
+# alarm_decades = 5.8                    # one false alarm in 10^5.8 samples of a link (1/s in use)
+# advise_only = []                       # told and not done: "detour", "duplicate", "announce"
+# actions_per_hour = 60
+# thresholds_only = false                # fixed limits instead of the model, for comparison
+
 # [lab]                                  # absent: off. Fault injection, loud in `selvage status`
 # enabled = true
 

@@ -110,6 +110,16 @@ std::optional<std::int64_t> Section::Integer(const std::string& key, const std::
   return node->value<std::int64_t>();
 }
 
+std::optional<double> Section::Number(const std::string& key, const std::string& example) {
+  const toml::node* node = Find(key);
+  if (node == nullptr) return std::nullopt;
+  if (!node->is_number()) {
+    WrongType(*node, key, "a number", example);
+    return std::nullopt;
+  }
+  return node->value<double>();
+}
+
 std::optional<bool> Section::Boolean(const std::string& key, const std::string& example) {
   const toml::node* node = Find(key);
   if (node == nullptr) return std::nullopt;

@@ -45,6 +45,8 @@ class Section {
   // `example` is what would be right, as TOML: "\"gateway-1\"", "1280".
   std::optional<std::string> Text(const std::string& key, const std::string& example);
   std::optional<std::int64_t> Integer(const std::string& key, const std::string& example);
+  // An integer does too.
+  std::optional<double> Number(const std::string& key, const std::string& example);
   std::optional<bool> Boolean(const std::string& key, const std::string& example);
   std::vector<std::string> Texts(const std::string& key, const std::string& example);
   // Reports the key as missing when it is not there.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <deque>
@@ -13,6 +14,7 @@
 #include <variant>
 
 #include "agents/membership/state_files.h"
+#include "agents/runtime/sensors.h"
 #include "agents/runtime/stream_identity.h"
 #include "agents/runtime/tun.h"
 #include "agents/store/commit_queue.h"
@@ -24,6 +26,7 @@ namespace selvage {
 namespace {
 
 constexpr Duration kWallInterval = 60s;
+constexpr Duration kSensorInterval = 1s;  // as often as the node samples its links
 // The floor of the wall clock is written that often: flash memory wears, and an hour is nothing to
 // a certificate's validity.
 constexpr WallSeconds kWallFloorStep = 3600;
@@ -104,6 +107,7 @@ struct NodeRuntime::Impl final : public LinkListener, public TransportStore {
   void OnPosted();
   void OnCommitted();
   void OnWall(Time now);
+  void OnSensors(Time now);
   void Ring() const {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t n = write(post_fd, &one, sizeof(one));
@@ -172,6 +176,9 @@ struct NodeRuntime::Impl final : public LinkListener, public TransportStore {
 
   bool running = false;  // the reactor is turning: the end of a turn will come
   Time started{};
+  MachineSensors sensors{config.state_dir};
+  Time next_sensors = kNever;
+  std::array<Time, 256> radio_read{};  // by adjacency
   Time next_wall{};
   std::string link_down_reason;
 
@@ -266,6 +273,13 @@ absl::Status NodeRuntime::Impl::MakeCore() {
   init.seed = reader.U64();
   init.config.healing = config.healing;
   init.config.lab = config.lab;
+  init.config.model.enabled = config.model.enabled;
+  init.config.model.thresholds_only = config.model.thresholds_only;
+  init.config.model.alarm_decades = static_cast<float>(config.model.alarm_decades);
+  init.config.model.healer.actions_per_hour = static_cast<int>(config.model.actions_per_hour);
+  for (const Action a : config.model.advise) {
+    init.config.model.healer.advise_only[static_cast<std::size_t>(a)] = true;
+  }
   constexpr std::size_t kMegabyte = 1024 * 1024;
   const OutboxConfig& outbox = config.outbox;
   init.config.outbox_messages_max = static_cast<std::size_t>(outbox.messages);
@@ -282,6 +296,7 @@ absl::Status NodeRuntime::Impl::MakeCore() {
   }
   started = now;
   next_wall = now + kWallInterval;
+  next_sensors = config.model.enabled ? now + kSensorInterval : kNever;
   std::vector<StoreWrite> records;
   store->Scan(kRadioKeys, [&records](std::string_view key, std::string_view value) {
     records.push_back({std::string(key), std::string(value)});
@@ -322,6 +337,7 @@ Time NodeRuntime::Impl::TurnEnd(Time now) {
   const bool timeout = next <= now;
   if (timeout) core->OnTimeout(now);
   if (next_wall <= now) OnWall(now);
+  if (next_sensors <= now) OnSensors(now);
   // Performing an effect may feed the core anew.
   const bool performed = Drain();
   if (timeout || performed) next = core->NextDeadline();
@@ -332,7 +348,7 @@ Time NodeRuntime::Impl::TurnEnd(Time now) {
       transports[i]->Flush();
     }
   }
-  return std::min(next, next_wall);
+  return std::min({next, next_wall, next_sensors});
 }
 
 // A device that is not read is not watched either, or it would wake this thread all the time.
@@ -401,6 +417,20 @@ void NodeRuntime::Impl::OnWall(Time now) {
   core->OnWallClock(now, wall);
   if (wall >= wall_floor + kWallFloorStep && commits->Add(0, {{kWallKey, std::to_string(wall)}})) {
     wall_floor = wall;
+  }
+}
+
+void NodeRuntime::Impl::OnSensors(Time now) {
+  next_sensors = now + kSensorInterval;
+  core->OnMachine(now, sensors.Read());
+  for (const NeighborInfo& n : core->Neighbors(now)) {
+    const std::size_t i = std::size_t{n.link.value} - 1;
+    if (n.link.value == 0 || i >= transports.size()) continue;
+    const std::optional<LinkTelemetry> told = transports[i]->Telemetry(n.address);
+    // The same sample twice would look like a sensor that stands still.
+    if (!told || told->sampled_at == radio_read[n.index.value]) continue;
+    radio_read[n.index.value] = told->sampled_at;
+    core->OnRadio(now, n.link, n.address, ToRadioReading(*told, n.transport));
   }
 }
 

@@ -60,6 +60,7 @@ class FakeAgent : public AgentView {
   std::size_t nodes_known() const override { return names.size(); }
   std::size_t outbox_messages() const override { return 0; }
   OutboxInfo Outbox() const override { return outbox; }
+  std::vector<AnomalyInfo> Anomalies() const override { return anomalies; }
   std::string store_failure() const override { return broken_store; }
   std::vector<Event> Events(std::uint64_t after, std::size_t count_max) const override {
     std::vector<Event> out;
@@ -152,6 +153,7 @@ class FakeAgent : public AgentView {
   std::map<std::string, std::uint64_t> counters;
   std::string refusal;  // what Submit says
   std::string broken_store;
+  std::vector<AnomalyInfo> anomalies;
   OutboxInfo outbox;
   std::vector<Message> submitted;
   std::map<std::uint16_t, DeliverHandler> handlers;

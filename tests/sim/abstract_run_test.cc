@@ -65,6 +65,23 @@ BOOST_FIXTURE_TEST_CASE(a_fault_that_ends_gives_the_link_back, AbstractSimulatio
              Counter("stays", "abstract_lost_to_faults"));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_fading_link_is_left_before_it_loses_a_frame_and_without_the_model_after,
+                        AbstractSimulation) {
+  const std::string fade = "--set fault=fade --set ramp_s=5 --set pre_s=20 --set model=";
+  std::map<std::string, int> left_in_time;
+  for (const std::string model : {"on", "off"}) {
+    BOOST_REQUIRE(Graph(model, fade + model) == 0);
+    for (const Record& flow : ReadCsv(Path(model) + "/flows.csv")) {
+      if (flow.at("affected") == "1") left_in_time[model] += flow.at("frame_lost_s").empty();
+    }
+    BOOST_TEST(Number(Run(model), "pdr_affected") > 0.97, model);
+  }
+  BOOST_TEST(left_in_time["on"] >= 1);
+  BOOST_TEST(left_in_time["off"] == 0);
+  BOOST_TEST(Counter("on", "detours_total") >= 1);
+  BOOST_TEST(Counter("off", "model_samples_total") == 0);
+}
+
 BOOST_FIXTURE_TEST_CASE(rate_and_queue_bound_what_a_link_carries, AbstractSimulation) {
   // 6 flows of 50 packets/s and 5,700 bits are 1.7 Mb/s in all; a link of 100 kb/s fills its queue.
   BOOST_REQUIRE(Graph("thin",
@@ -78,6 +95,7 @@ BOOST_FIXTURE_TEST_CASE(what_has_no_meaning_without_a_radio_is_refused, Abstract
   BOOST_TEST(Graph("x", "--protocol olsr") == 2);
   BOOST_TEST(Grid("x", "--set topology=random") == 2);
   BOOST_TEST(Graph("x", "--set link=string") == 2);
+  BOOST_TEST(Grid("x", "--set fault=fade") == 2);
 }
 
 }  // namespace

@@ -50,6 +50,17 @@ BOOST_FIXTURE_TEST_CASE(a_ramp_grows_from_nothing_to_everything, Fixture) {
   BOOST_TEST(Share(500, 0, 1) == 1);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_fade_deepens_and_stays_until_it_is_cleared, Fixture) {
+  table.SetFade(0, 1, 100, 10, 30);
+  BOOST_TEST(table.FadeDb(99, 0, 1) == 0);
+  BOOST_TEST(table.FadeDb(105, 0, 1) == 15);
+  BOOST_TEST(table.FadeDb(500, 0, 1) == 30);
+  BOOST_TEST(table.FadeDb(500, 1, 0) == 0);
+  BOOST_TEST(!table.Loses(500, 0, 1, 100));  // what a weak signal means is the link's to say
+  table.ClearLink(0, 1);
+  BOOST_TEST(table.FadeDb(500, 0, 1) == 0);
+}
+
 BOOST_FIXTURE_TEST_CASE(small_frames_pass_a_size_hole_and_large_ones_do_not, Fixture) {
   table.SetMtu(0, 1, 400);
   BOOST_TEST(!table.Loses(0, 0, 1, 400));

@@ -71,6 +71,35 @@ void PrintOutbox(const Json& outbox) {
   if (!lines.empty()) Print("\n" + table.ToString());
 }
 
+void PrintAnomalies(const Json& anomalies) {
+  Table table({"WHAT", "LINK", "STATE", ">SCORE", ">MARGIN dB", ">FAILS IN", "MOST UNUSUAL",
+               "LAST ALARM", "DETOUR"});
+  for (const Json& a : anomalies) {
+    std::string worst;
+    double blame = 0;
+    const Json lines = a.value("features", Json::array());
+    for (const Json& f : lines) {
+      if (Number(f, "blame") <= blame) continue;
+      blame = Number(f, "blame");
+      worst = Text(f, "name") + Format(" %+.1f", Number(f, "deviation"));
+    }
+    const bool alarmed = !Text(a, "diagnosis").empty();
+    table.Add({Text(a, "neighbor").empty() ? "this machine" : Text(a, "neighbor"), Text(a, "link"),
+               Flag(a, "alarm") ? "ALARM" : Text(a, "state"), Format("%.1f", Number(a, "score")),
+               a.contains("margin_db") ? Format("%.1f", Number(a, "margin_db")) : "",
+               a.contains("seconds_to_failure") ? Span(Number(a, "seconds_to_failure")) : "", worst,
+               alarmed ? Text(a, "diagnosis") + " " + Span(Number(a, "alarm_age_s")) + " ago" : "",
+               Flag(a, "detour") ? "yes" : ""});
+  }
+  Print(table.ToString());
+  for (const Json& a : anomalies) {
+    if (Text(a, "evidence").empty()) continue;
+    const std::string who = Text(a, "neighbor");
+    Print("\n" + (who.empty() ? "this machine" : who) + ": " +
+          Text(a, "evidence") + "\n");
+  }
+}
+
 void PrintLinks(const Json& links) {
   Table table({"LINK", "TRANSPORT", ">MTU bytes", ">RATE kbit/s", "DISCOVERY", ">NEIGHBOURS",
                "TARIFF", "RADIO"});
@@ -166,6 +195,8 @@ void AddShow(CLI::App* app, const Options* options, int* exit) {
   AddPlain(app, options, exit, "neighbors", "neighbours and what the links to them are like",
            PrintNeighbors);
   AddPlain(app, options, exit, "links", "local links", PrintLinks);
+  AddPlain(app, options, exit, "anomalies", "what the model thinks of links and this machine",
+           PrintAnomalies);
   AddPlain(app, options, exit, "outbox", "messages that wait for a path or a receipt", PrintOutbox);
 
   struct Arguments {

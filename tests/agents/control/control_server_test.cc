@@ -9,6 +9,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cstring>
 #include <fstream>
+#include <limits>
 
 #include "agents/control/control_client.h"
 #include "tests/agents/fake_agent.h"
@@ -170,6 +171,52 @@ BOOST_AUTO_TEST_CASE(the_outbox_shows_what_waits_for_whom_and_what_is_carried) {
   BOOST_TEST((*outbox)["waiting"][0]["oldest_s"] == 90.0);
   BOOST_TEST((*outbox)["waiting"][0]["reachable"] == false);
   BOOST_TEST((*outbox)["waiting"][1]["from"] == "r0c1");
+}
+
+BOOST_AUTO_TEST_CASE(anomalies_leave_out_what_is_not_known) {
+  AnomalyInfo a;
+  a.neighbor = "r0c1";
+  a.link = "l1";
+  a.state = "degraded";
+  a.alarm = a.detour = true;
+  a.score = 6.5F;
+  a.margin_db = 2.25F;
+  a.seconds_to_failure = std::numeric_limits<float>::infinity();
+  a.lines.push_back({"snr", "dB", 7.5F, -4.0F, 0.9F});
+  a.lines.push_back({"rtt", "ms", kMissing, 0, 0.1F});
+  a.diagnosis = "fading";
+  a.evidence = "margin 2.2 dB";
+  a.alarm_age = 1500ms;
+  agent.anomalies.push_back(a);
+  Start();
+  auto anomalies = Ask({{"command", "anomalies"}});
+  BOOST_REQUIRE_MESSAGE(anomalies.ok(), anomalies.status().ToString());
+  BOOST_REQUIRE((*anomalies).size() == 1u);
+  const Json& told = (*anomalies)[0];
+  BOOST_TEST(told["neighbor"] == "r0c1");
+  BOOST_TEST(told["alarm"] == true);
+  BOOST_TEST(told["margin_db"] == 2.25);
+  BOOST_TEST(!told.contains("seconds_to_failure"));
+  BOOST_TEST(!told.contains("margin_slope_db_s"));
+  BOOST_TEST(told["alarm_age_s"] == 1.5);
+  BOOST_TEST(told["features"][0]["deviation"] == -4.0);
+  BOOST_TEST(!told["features"][1].contains("value"));
+}
+
+BOOST_AUTO_TEST_CASE(why_tells_what_was_foreseen_and_what_was_done_about_it) {
+  Start();
+  thread->Do([&] {
+    agent.Tell("anomaly", "r1c0 on l3 looks like fading",
+               {{"neighbor", "r1c0"}, {"link", "l3"}, {"evidence", "used up in 2.1 s"}});
+    agent.Tell("healer-action", "detour for r1c0 on l3: done",
+               {{"neighbor", "r1c0"}, {"link", "l3"}, {"action", "detour"}, {"outcome", "done"}});
+  });
+  auto why = Ask({{"command", "why"}, {"to", "r0c1"}});
+  BOOST_REQUIRE_MESSAGE(why.ok(), why.status().ToString());
+  BOOST_REQUIRE_EQUAL((*why)["events"].size(), 2u);
+  const std::string text = (*why)["text"].dump();
+  BOOST_TEST(text.find("used up in 2.1 s") != std::string::npos);
+  BOOST_TEST(text.find("detour for r1c0") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_node_nobody_knows_is_an_answer_that_is_no) {

@@ -26,6 +26,9 @@ class = "telemetry"
 [outbox]
 messages = 100
 carried_messages = 0
+[model]
+alarm_decades = 5
+advise_only = ["detour"]
 [lab]
 enabled = true
 [[link]]
@@ -69,6 +72,10 @@ BOOST_AUTO_TEST_CASE(a_complete_file_is_read) {
   BOOST_TEST(config->outbox.messages == 100);
   BOOST_TEST(config->outbox.megabytes == 32);
   BOOST_TEST(config->outbox.carried_messages == 0);
+  BOOST_TEST(config->model.enabled);
+  BOOST_TEST(config->model.alarm_decades == 5.0);
+  BOOST_REQUIRE(config->model.advise.size() == 1u);
+  BOOST_TEST((config->model.advise[0] == Action::kDetour));
   BOOST_TEST(config->lab);
   BOOST_TEST(config->log_level == "info");
   BOOST_REQUIRE(config->tun.has_value());
@@ -127,6 +134,9 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_is_refused_with_the_one_that_was_meant) {
   CheckRefused(kNode + "heeling = true\n", "4:1", "did you mean 'healing'?");
   CheckRefused(kNode + "[outbox]\nmessages = 0\n", "5:12", "must be 1 to 1000000");
   CheckRefused(kNode + "[outbox]\nmegabyte = 1\n", "5:1", "did you mean 'megabytes'?");
+  CheckRefused(kNode + "[model]\nalarm_decades = 99\n", "5:17", "must be 3 to 9");
+  CheckRefused(kNode + "[model]\nadvise_only = [\"cut\"]\n", "5:15", "actions are: detour");
+  CheckRefused(kNode + "[model]\nactions_per_hour = -1\n", "5:20", "must be 0 to 3600");
   CheckRefused(kNode + "[lab]\nenable = true\n", "5:1", "did you mean 'enabled'?");
 }
 
