@@ -96,6 +96,12 @@ Healer::Verdict Healer::Consider(Time now, Action action, const Case& c, Patient
   return Verdict::kAct;
 }
 
+void Healer::HandOver(Time now, Patient* patient) {
+  patient->detour = false;
+  patient->returned = now;
+  patient->in_vain = 0;
+}
+
 bool Healer::ShouldReturn(Time now, bool quiet, Patient* patient) {
   if (!patient->detour) return false;
   if (!quiet) {

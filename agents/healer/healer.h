@@ -106,6 +106,8 @@ class Healer {
   Verdict Consider(Time now, Action action, const Case& c, Patient* patient);
   // The link proved to be as bad as was foreseen.
   void OnProof(Patient* patient) { patient->proved = patient->proved || patient->detour; }
+  // Something that knows better looks after the link from now on.
+  void HandOver(Time now, Patient* patient);
   // True when the detour ends now. `quiet`: nothing suspicious is left.
   bool ShouldReturn(Time now, bool quiet, Patient* patient);
 

@@ -208,7 +208,7 @@ struct NodeCore::Impl {
   void WatchMachine(Time now);
   void FollowAlarm(Time now, Adjacency* a);
   void Treat(Time now, Adjacency* a, Diagnosis diagnosis, const LinkWatch::Alarm& alarm);
-  void EndDetour(Time now, Adjacency* a);
+  void EndDetour(Time now, Adjacency* a, const std::string& outcome);
   // Alarms of the last moments on other links: is it the neighbour, or this node?
   Diagnosis Correlate(Time now, const Adjacency& a, Diagnosis alone) const;
   bool HasOtherWay(const Adjacency& a);

@@ -73,7 +73,18 @@ void NodeCore::Impl::WatchSecond(Time now) {
       if (a->patient.detour && !a->patient.proved) ++counters_.detours_proved;
       healer_.OnProof(&a->patient);
     }
-    if (healer_.ShouldReturn(now, usable && w.Quiet(now), &a->patient)) EndDetour(now, a);
+    // Losses that are certain are on the map by themselves, and the loss detector proves their end.
+    const bool certain =
+        a->patient.diagnosis == Diagnosis::kLoss && a->monitor.quality().degraded();
+    if (certain && a->patient.detour) {
+      healer_.HandOver(now, &a->patient);
+      EndDetour(now, a, "its losses are certain now and count on the map by themselves");
+    } else if (healer_.ShouldReturn(now, usable && w.Quiet(now), &a->patient)) {
+      EndDetour(now, a,
+                a->patient.proved
+                    ? "it had become as bad as foreseen and is good again"
+                    : "what was foreseen did not come, so the next time waits longer");
+    }
   }
   WatchMachine(now);
 }
@@ -139,6 +150,8 @@ void NodeCore::Impl::Treat(Time now, Adjacency* a, Diagnosis diagnosis,
   }
   for (Action action : Healer::TreatmentOf(diagnosis).actions) {
     if (action == Action::kNone) break;
+    // What the loss detector has found already is on the map.
+    if (diagnosis == Diagnosis::kLoss && a->monitor.quality().degraded()) break;
     c.other_way = action != Action::kDetour || HasOtherWay(*a);
     const Healer::Verdict verdict = healer_.Consider(now, action, c, &a->patient);
     if (verdict == Healer::Verdict::kAlready) continue;
@@ -164,14 +177,11 @@ void NodeCore::Impl::Treat(Time now, Adjacency* a, Diagnosis diagnosis,
   }
 }
 
-void NodeCore::Impl::EndDetour(Time now, Adjacency* a) {
+void NodeCore::Impl::EndDetour(Time now, Adjacency* a, const std::string& outcome) {
   if (!a->patient.proved) ++counters_.detours_in_vain;
   const std::string& link = links_[a->link].info.name;
-  const std::string outcome = a->patient.proved
-                                  ? "the link had become as bad as foreseen and is good again"
-                                  : "what was foreseen did not come: the next time it waits longer";
   Tell(now, "healer-return",
-       a->certificate.name + " on " + link + " is used again after " +
+       "the detour around " + a->certificate.name + " on " + link + " ends after " +
            Decimals(static_cast<float>(ToSeconds(now - a->patient.since))) + " s: " + outcome,
        {{"neighbor", a->certificate.name},
         {"link", link},
