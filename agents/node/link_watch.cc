@@ -126,7 +126,8 @@ void LinkWatch::JudgeLevels(Time now, const anomaly::Verdict& verdict) {
   }
   if (worst == model_->features()) return;  // a change for the better
   const anomaly::Feature& feature = schema().features[worst];
-  const bool signal = feature.kind == anomaly::FeatureKind::kSignal;
+  const bool signal =
+      std::strcmp(feature.name, "rssi") == 0 || std::strcmp(feature.name, "snr") == 0;
   const float margin = last_radio_.margin_db;
   Alarm a;
   a.feature = feature.name;

@@ -21,11 +21,12 @@ enum : std::size_t {
   kThroughput,
 };
 
-// A registered signal counts in decibels. Round trips and jitter matter to applications from some
-// 2 ms on; below that their spread is the scheduler's.
+// A signal wanders for seconds on end, as bodies and doors move: its evidence must not add up as if
+// samples were independent, so it is no kSignal here, but judged against its own past. Round trips
+// and jitter matter to applications from some 2 ms on; below that their spread is the scheduler's.
 constexpr Feature kJudged[] = {
-    {"rssi", "dBm", FeatureKind::kSignal, -200, 127, 1},
-    {"snr", "dB", FeatureKind::kSignal, -60, 100, 1},
+    {"rssi", "dBm", FeatureKind::kPlain, -200, 127, 1},
+    {"snr", "dB", FeatureKind::kPlain, -60, 100, 1},
     {"rtt", "ms", FeatureKind::kPlain, 0, 1e7F, 2},
     {"jitter", "ms", FeatureKind::kPlain, 0, 1e7F, 2},
 };

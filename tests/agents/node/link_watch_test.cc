@@ -79,8 +79,9 @@ BOOST_AUTO_TEST_CASE(a_signal_that_drops_and_stays_strong_enough_is_weakening_no
   Random random(3);
   LinkWatch w(ModelConfig(), false);
   Time now{10s};
-  Use(&w, &now, 300s, &random, [](double) { return 30.0; });
-  const auto alarm = Use(&w, &now, 60s, &random, [](double t) { return 30 - std::min(8.0, t); });
+  Use(&w, &now, 1h, &random, [](double) { return 60.0; });
+  const auto alarm =
+      Use(&w, &now, 60s, &random, [](double t) { return 60 - std::min(20.0, 4 * t); });
   BOOST_TEST_REQUIRE(alarm.has_value());
   BOOST_TEST((alarm->diagnosis == Diagnosis::kWeakening));
 }
