@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Who leaves a link before it fails? The anomaly model off, on, and fixed limits, on the same faults.
+"""Who leaves a link before it fails: the model off, on, and fixed limits, on the same faults.
 
     foresight.py --out DIR [--seeds 6] [-j 2] [--check]
 
