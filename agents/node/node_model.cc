@@ -103,6 +103,8 @@ Diagnosis NodeCore::Impl::Correlate(Time now, const Adjacency& a, Diagnosis alon
     ++to_neighbor;
     alarmed_to_neighbor += alarm ? 1 : 0;
   }
+  // Where all take turns on one channel collisions come and go with the load.
+  if (alone == Diagnosis::kLoss && a.shared) return Diagnosis::kCongestion;
   if (alone == Diagnosis::kCongestion || alone == Diagnosis::kWeakening) return alone;
   if (links >= kLinksForOwnNode && 2 * alarmed > links && alarmed > alarmed_to_neighbor) {
     return Diagnosis::kOwnNode;
