@@ -74,8 +74,10 @@ Duration FailureDetector::SuspectAfter() const {
   // At 30 % loss each way half of all answers stay out: patience for 1 + 8 * 0.3 times as long
   // leaves a chance of one in a hundred to see none of those that are asked for meanwhile.
   if (loss_permille_ > 0) return ask * 2 * (1000 + 8 * loss_permille_) / 1000;
-  return outstanding_ >= static_cast<std::size_t>(options_.frames_for_verdict) ? ask * 8 / 5
-                                                                               : ask * 2;
+  if (outstanding_ >= static_cast<std::size_t>(options_.frames_for_verdict)) return ask * 8 / 5;
+  // A neighbour that goes on talking: a flow towards us may have filled its queue in one burst, and
+  // what it says of our few frames waits at the end of that.
+  return last_heard_ >= oldest_sent_ + ask ? ask * 10 : ask * 2;
 }
 
 Duration FailureDetector::RxTimeout() const {

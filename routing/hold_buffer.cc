@@ -15,6 +15,7 @@ void HoldBuffer::Add(HeldFrame frame) {
     PopSettled();
   }
   bytes_ += frame.payload.size();
+  flight_bytes_ += frame.bytes;
   ++outstanding_;
   if (frame.kind == HeldFrame::Kind::kQuality) ++quality_;
   frames_.push_back(std::move(frame));
@@ -25,6 +26,7 @@ void HoldBuffer::Settle(HeldFrame* frame) {
   --outstanding_;
   if (frame->kind == HeldFrame::Kind::kQuality) --quality_;
   bytes_ -= frame->payload.size();
+  flight_bytes_ -= frame->bytes;
 }
 
 void HoldBuffer::PopSettled() {
@@ -65,6 +67,7 @@ FeedbackOutcome HoldBuffer::OnFeedback(Time now, const Feedback& f, std::uint64_
     if (arrived) {
       ++out.acknowledged;
       ++out.acknowledged_by_size[static_cast<std::size_t>(LossDetector::SizeOf(frame.bytes))];
+      out.acknowledged_bytes += frame.bytes;
       if (frame.kind == HeldFrame::Kind::kQuality) out.quality_arrived.push_back(frame.bytes);
       out.newest_acknowledged_sent = frame.sent;
       Settle(&frame);
@@ -93,7 +96,7 @@ std::vector<HeldFrame> HoldBuffer::TakeAll() {
   }
   frames_.clear();
   outstanding_ = quality_ = 0;
-  bytes_ = 0;
+  bytes_ = flight_bytes_ = 0;
   return out;
 }
 

@@ -39,6 +39,7 @@ struct HeldFrame {
 struct FeedbackOutcome {
   int acknowledged = 0;         // frames newly known to have arrived
   std::array<int, LossDetector::kSizes> acknowledged_by_size{};
+  std::size_t acknowledged_bytes = 0;
   std::vector<std::uint32_t> quality_arrived;  // bytes of each kQuality among them
   std::vector<HeldFrame> lost;                 // frames newly known not to have arrived
   bool has_rtt = false;
@@ -71,6 +72,8 @@ class HoldBuffer {
   // REQUIRES outstanding() > 0.
   Time oldest_sent() const;
   std::size_t bytes() const { return bytes_; }
+  // Unacknowledged bytes on the wire, all kinds.
+  std::size_t flight_bytes() const { return flight_bytes_; }
   std::uint64_t overflowed() const { return overflowed_; }
 
   // Memory for payloads, reused.
@@ -84,6 +87,7 @@ class HoldBuffer {
   RingQueue<HeldFrame> frames_;
   std::size_t outstanding_ = 0;  // all kinds
   std::size_t quality_ = 0;
+  std::size_t flight_bytes_ = 0;
   std::size_t bytes_ = 0;
   std::uint64_t overflowed_ = 0;
   std::vector<Bytes> spare_;

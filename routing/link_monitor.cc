@@ -10,7 +10,7 @@ constexpr Duration kReplyGap = 5ms;
 // that mean and variance do not foresee, and a false suspicion adds to the load that caused it.
 constexpr int kPeakFade = 64;
 // A round trip longer than the shortest one by this, or by as much again, waited in a queue.
-constexpr Duration kQueued = 5ms;
+constexpr Duration kQueued = 3ms;
 }  // namespace
 
 LinkMonitor::LinkMonitor(Time now, bool slow, bool shared, Duration idle_gap)

@@ -68,6 +68,7 @@ class LinkMonitor {
   const FailureDetector& detector() const { return detector_; }
   LossDetector& quality() { return quality_; }
   const LossDetector& quality() const { return quality_; }
+  const QueueEstimator& queue() const { return queue_; }
   // Frames wait on this link: what is lost meanwhile is lost to congestion.
   bool congested() const;
   HoldBuffer& held() { return held_; }

@@ -16,10 +16,12 @@ class QueueEstimator {
  public:
   static constexpr Duration kBase = 10s;
   static constexpr Duration kStanding = 60ms;
+  static constexpr Duration kRecent = 20ms;
 
   void OnRtt(Time now, Duration rtt) {
     base_.Add(now, rtt, kBase / 2);
     standing_.Add(now, rtt, kStanding / 2);
+    recent_.Add(now, rtt, kRecent / 2);
     last_ = rtt;
     any_ = true;
   }
@@ -28,6 +30,8 @@ class QueueEstimator {
   Duration base() const { return base_.Min(); }
   // What every frame of late has waited at least.
   Duration standing() const { return standing_.Min() - base(); }
+  // The same over a shorter time.
+  Duration recent() const { return recent_.Min() - base(); }
   // What the newest frame waited.
   Duration latest() const { return last_ - base(); }
 
@@ -49,6 +53,7 @@ class QueueEstimator {
   };
   Window base_;
   Window standing_;
+  Window recent_;
   Duration last_{0};
   bool any_ = false;
 };

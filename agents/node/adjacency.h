@@ -11,7 +11,9 @@
 #include "core/ids.h"
 #include "core/link.h"
 #include "core/time.h"
+#include "routing/egress_queue.h"
 #include "routing/link_monitor.h"
+#include "routing/pacer.h"
 #include "routing/path_cost.h"
 
 namespace selvage {
@@ -29,6 +31,8 @@ struct Adjacency {
   Time previous_until{};
   Time keyed_at{};
   LinkMonitor monitor;
+  Pacer pacer;
+  EgressQueue egress;  // packets that wait for the pacer
   LinkState state = LinkState::kUp;  // as last acted upon; the detector may be ahead for a moment
   bool confirmed = false;            // ... and whether that is certain
   Time deadline = kNever;            // cached from the monitor

@@ -63,6 +63,8 @@ void FlowProgress::Arm(Key key, Row* r) {
     margin = std::max(margin, kMarginReceipt);
   } else if (reporters_.count(key.first) == 0) {
     margin = kUnknownPeer;
+  } else if (r->traffic_class == TrafficClass::kBulk) {
+    margin = std::max(margin, kMarginBulk);
   }
   r->deadline = from + std::min(RoundTrip(*r), kRoundTripMax) + margin;
   next_ = std::min(next_, r->deadline);
@@ -122,7 +124,9 @@ FlowProgress::News FlowProgress::OnReport(Time now, ShortId from, const Progress
   } else if (grew && !r->restarted && arrived <= expected + kWindowPackets) {
     r->expected += expected;
     r->arrived += arrived;
-    const bool poor = !shared_ && r->expected >= kWindowPackets &&
+    // Bulk takes what is left and loses the rest on any full link: that is no reason to move it.
+    const bool poor = !shared_ && r->traffic_class != TrafficClass::kBulk &&
+                      r->expected >= kWindowPackets &&
                       r->arrived * 100 < r->expected * kSharePercentMin;
     r->poor = poor ? r->poor + 1 : 0;
     if (r->expected >= 4 * kWindowPackets && !poor) {

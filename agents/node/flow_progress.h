@@ -3,8 +3,9 @@
 // Two alarms. Stalled: at least kPackets packets wait for a report longer than a report can take
 // (the interval that the destination promised, the round trip as measured from reports in the form
 // of RFC 6298, and kMargin for processes that are held up). Lossy: of a window of packets less than
-// kShareMin arrived, in two reports in a row. An alarm says nothing about where; path_trial.h asks.
-// Receipts of the critical and reliable classes count as reports without a count.
+// kShareMin arrived, in two reports in a row (not for bulk, which full links shed). An alarm says
+// nothing about where; path_trial.h asks. Receipts of the critical and reliable classes count as
+// reports without a count.
 //
 // Bounded: the flow least recently used goes. Sans-I/O. Thread rule: one thread at a time.
 #pragma once
@@ -33,6 +34,7 @@ class FlowProgress {
   static constexpr Duration kMarginShared = 400ms;
   // Receipts wait for the destination's disk.
   static constexpr Duration kMarginReceipt = 250ms;
+  static constexpr Duration kMarginBulk = 1s;  // it fills queues faster than round trips tell
   // For a destination that never reported anything: it may not know how.
   static constexpr Duration kUnknownPeer = 1s;
   static constexpr std::uint64_t kWindowPackets = 48;

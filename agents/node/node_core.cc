@@ -94,6 +94,7 @@ void NodeCore::Impl::OnTimeout(Time now) {
     if (now < a->deadline) continue;
     a->monitor.OnTimeout(now);
     FollowVerdict(now, a);
+    if (!a->egress.empty()) DrainEgress(now, a);
     SendWanted(now, a);
   }
   if (now >= next_housekeeping_) {

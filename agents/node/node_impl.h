@@ -5,6 +5,7 @@
 //   node_traffic.cc    frames in both directions, forwarding, resending, delivery
 //   node_paths.cc      progress of flows end to end: reports, probes, what is told of them
 //   node_lab.cc        laboratory faults
+//   node_egress.cc     data on its way out: pace and priority on a full link
 //   direct_datagram.cc small datagrams to a neighbour over a slow link
 //   node_store.cc      the disk refuses and works again
 //   node_model.cc      telemetry, alarms and what the healer makes of them
@@ -50,6 +51,7 @@ struct NodeCounters {
   std::uint64_t dropped_exhausted = 0;
   std::uint64_t dropped_no_neighbor = 0;
   std::uint64_t dropped_mtu = 0;
+  std::uint64_t dropped_shed[kTrafficClasses] = {};  // gave way on a full link
   std::uint64_t dropped_lab = 0;
   std::uint64_t dropped_resend_limit = 0;
   std::uint64_t dropped_unknown_origin = 0;
@@ -157,7 +159,10 @@ struct NodeCore::Impl {
   // Turns new packets away from neighbours whose answer is overdue, and back when they answered.
   void AvoidOverdue(Time now);
   void ExcuseOthers(Time now, const Adjacency& suspect);
-  void Refresh(Adjacency* a) { a->deadline = a->monitor.NextDeadline(); }
+  void Refresh(Adjacency* a) {
+    a->deadline = a->monitor.NextDeadline();
+    if (!a->egress.empty()) a->deadline = std::min(a->deadline, a->pacer.next());
+  }
   bool Usable(const Adjacency& a) const;
   // The neighbour may be flooded to from now on.
   void MapUp(Adjacency* a);
@@ -180,8 +185,16 @@ struct NodeCore::Impl {
   void Settle(std::vector<Sender::Settled> settled);
   void SendReceipts(Time now);  // those owed, if they are due
   void SendReceipts(Time now, std::vector<ReceiptBatch::Receipt> receipts);
+  // ---- node_egress.cc
   void Transmit(Time now, Adjacency* a, const DataHeader& header, ByteSpan payload,
                 AdjacencyIndex in, std::uint8_t attempts);
+  void SendData(Time now, Adjacency* a, const DataHeader& header, ByteSpan payload,
+                AdjacencyIndex in, std::uint8_t attempts);
+  void DrainEgress(Time now, Adjacency* a);
+  void FollowPace(Time now, Adjacency* a, const FeedbackOutcome& outcome);
+  // What is held and what waits for its turn: for `a` will not carry it.
+  std::vector<HeldFrame> TakeUnsent(Adjacency* a);
+  // ---- node_traffic.cc
   void SendControl(Time now, Adjacency* a, ByteSpan chunks, std::vector<ShortId> origins,
                    bool eliciting);
   void SendWanted(Time now, Adjacency* a);

@@ -26,7 +26,11 @@ std::string Address(const PeerAddress& a) { return ToHex(a.Span()); }
 // One-way latency in powers of two of a millisecond, one step of slack before it moves. Not for
 // shared channels: delay there is load, and routing by load swings to and fro.
 std::uint32_t LatencyStep(const Adjacency& a) {
-  const auto half_rtt = static_cast<std::uint64_t>(ToMicros(a.monitor.srtt()) / 2);
+  // Of the shortest round trip of late: what a full link's queue adds says nothing about the link.
+  // Slow radios send too rarely for that.
+  if (!a.monitor.queue().any()) return a.advertised.latency_us;
+  const Duration rtt = a.slow ? a.monitor.srtt() : a.monitor.queue().base();
+  const auto half_rtt = static_cast<std::uint64_t>(ToMicros(rtt) / 2);
   std::uint32_t step = 0;
   while (step < 60'000'000 && half_rtt > 2 * std::max<std::uint32_t>(step, 1000)) {
     step = step == 0 ? 2000 : step * 2;
@@ -234,7 +238,7 @@ void NodeCore::Impl::Remove(Time now, AdjacencyIndex index, const std::string& w
   const std::string link = links_[a->link].info.name;
   Tell(now, "neighbor-removed", a->certificate.name + " on " + link + ": " + why,
        {{"neighbor", a->certificate.name}, {"link", link}, {"evidence", why}});
-  std::vector<HeldFrame> held = a->monitor.held().TakeAll();
+  std::vector<HeldFrame> held = TakeUnsent(a);
   forwarder_.SetAdjacency(index, a->neighbor(), false);
   ResendElsewhere(now, a, std::move(held));
   sessions_.erase(a->cipher->local_session());
@@ -327,7 +331,7 @@ void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
     a->monitor.ForgetOutstanding();
   } else if (before == LinkState::kUp || confirmed) {
     if (before == LinkState::kUp) map_.OnNeighborGone(a->index);
-    std::vector<HeldFrame> held = a->monitor.held().TakeAll();
+    std::vector<HeldFrame> held = TakeUnsent(a);
     a->monitor.ForgetOutstanding();
     ResendElsewhere(now, a, std::move(held));
   }

@@ -79,6 +79,7 @@ void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, By
         if (a->watch != nullptr) WatchOutcome(now, a, outcome);
         FollowVerdict(now, a);
         FollowQuality(now, a);
+        FollowPace(now, a, outcome);
         if (!outcome.lost.empty()) OnLost(now, a, std::move(outcome.lost));
         break;
       }
@@ -315,46 +316,6 @@ void NodeCore::Impl::EmitFrame(Adjacency* a, Bytes frame, bool data) {
     counters_.control_bytes_sent += frame.size();
   }
   Emit(SendFrame{a->link, a->address, std::move(frame), data});
-}
-
-void NodeCore::Impl::Transmit(Time now, Adjacency* a, const DataHeader& header, ByteSpan payload,
-                              AdjacencyIndex in, std::uint8_t attempts) {
-  SessionCipher& cipher = *a->cipher;
-  constexpr std::size_t kExtraMax = 32;  // feedback and hello that may ride along
-  const std::size_t room = cipher.header_bytes() + kExtraMax + kDataHeaderBytesMax + payload.size();
-  Bytes frame = TakeBuffer(room + kTagBytes);
-  ByteWriter w(MutableByteSpan(frame.data() + cipher.header_bytes(), room - cipher.header_bytes()));
-  const std::size_t mtu = links_[a->link].info.mtu_bytes;
-  if (room + cipher.overhead_bytes() - cipher.header_bytes() <= mtu) {
-    if (a->monitor.received().pending()) {
-      if (auto f = a->monitor.TakeFeedback(now)) WriteFeedback(*f, &w);
-    }
-    if (auto h = a->monitor.TakeHello(now, false, map_.database().Digest())) {
-      h->index = a->index;
-      WriteHello(*h, &w);
-    }
-  }
-  WriteDataHeader(header, &w);
-  w.Put(payload);
-  std::uint64_t counter = 0;
-  if (w.size() + cipher.overhead_bytes() > mtu) {
-    CountDrop(&counters_.dropped_mtu);
-    return;
-  }
-  frame.resize(cipher.Seal(w.written(), frame, &counter));
-  HeldFrame held;
-  held.counter = counter;
-  held.sent = now;
-  held.kind = HeldFrame::Kind::kData;
-  held.bytes = static_cast<std::uint32_t>(frame.size());
-  held.header = header;
-  held.payload = a->monitor.held().NewPayload(payload);
-  held.came_in = in;
-  held.attempts = attempts;
-  a->monitor.OnSent(now, std::move(held));
-  Refresh(a);
-  if (in.value != 0 && lab_.replays()) lab_.RememberFrame(now, a->link, a->address, frame);
-  EmitFrame(a, std::move(frame), true);
 }
 
 void NodeCore::Impl::SendControl(Time now, Adjacency* a, ByteSpan chunks,

@@ -2,6 +2,7 @@
 #define BOOST_TEST_MODULE gray_test
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <functional>
 
 #include "tests/agents/node/mesh.h"
 
@@ -33,6 +34,7 @@ struct Flow {
     std::vector<int> seen(sent.size());
     std::vector<bool> late(sent.size());
     for (const Delivered& d : mesh->Find("d").delivered) {
+      if (d.what.traffic_class != TrafficClass::kTelemetry) continue;
       ByteReader in(d.what.payload);
       const std::uint32_t n = in.U32();
       if (seen[n]++ == 0) late[n] = d.at - sent[n] > 200ms;
@@ -239,16 +241,58 @@ BOOST_AUTO_TEST_CASE(a_flapping_link_costs_few_changes_of_route_and_hardly_a_pac
   BOOST_TEST(w.mesh.Counter("s", "reroutes_total") <= 12u);
 }
 
-BOOST_AUTO_TEST_CASE(a_full_link_keeps_its_place) {
+BOOST_AUTO_TEST_CASE(a_full_link_keeps_its_place_and_critical_goes_before_bulk) {
   World w(19);
-  // 1,000 packets of some 280 bytes need 2.3 Mb/s; this has 1.5 and queues without end.
   ChannelModel narrow;
-  narrow.rate_bps = 1'500'000;
-  const int degraded = w.Count(w.first, "neighbor-degraded");
+  narrow.rate_bps = 10'000'000;
   w.mesh.SetChannel(w.first, w.second, narrow);
-  w.mesh.Run(1s);
-  BOOST_TEST(w.Count(w.first, "neighbor-degraded") == degraded);
-  BOOST_TEST(w.Count(w.first, "neighbor-down") == 0);
+  // 20 Mb/s of bulk; the measured flow goes on as telemetry, beside 100 critical messages a second.
+  std::vector<Time> critical;
+  bool on = true;
+  std::function<void()> bulk = [&] {
+    if (!on) return;
+    for (int i = 0; i < 2; ++i) w.mesh.Send("s", "d", TrafficClass::kBulk, Bytes(1200));
+    w.mesh.At(1ms, bulk);
+  };
+  std::function<void()> precious = [&] {
+    if (!on) return;
+    Bytes b(200);
+    ByteWriter out(b);
+    out.U32(static_cast<std::uint32_t>(critical.size()));
+    critical.push_back(w.mesh.now());
+    w.mesh.Send("s", "d", TrafficClass::kCritical, std::move(b), nullptr, 9);
+    w.mesh.At(10ms, precious);
+  };
+  bulk();
+  w.mesh.Run(1s);  // what was in the queue before the pacer took over
+  precious();
+  const Time from = w.mesh.now();
+  const std::uint64_t reroutes = w.mesh.Counter("s", "reroutes_total");
+  w.mesh.Run(20s);
+  BOOST_TEST(w.InUse(w.second));
+  on = false;
+  const Flow::Result telemetry = w.Finish(from);
+  BOOST_TEST(telemetry.lost == 0);
+  BOOST_TEST(telemetry.run == 0);
+  for (const char* kind : {"neighbor-degraded", "neighbor-suspect", "neighbor-down"}) {
+    for (const char* node : {"a1", "a2", "b1", "b2", "s", "d"}) {
+      BOOST_TEST(w.Count(node, kind) == 0);
+    }
+  }
+  BOOST_TEST(w.mesh.Counter("s", "reroutes_total") == reroutes);
+  BOOST_TEST(w.Count(w.first, "link-full") == 1);
+  BOOST_TEST(w.mesh.Counter(w.first, "frames_shed_bulk_total") > 1000u);
+  BOOST_TEST(w.mesh.Counter(w.first, "frames_shed_telemetry_total") == 0u);
+  std::vector<double> delays;
+  for (const Delivered& d : w.mesh.Find("d").delivered) {
+    if (d.what.port != 9) continue;
+    ByteReader in(d.what.payload);
+    delays.push_back(ToMillis(d.at - critical.at(in.U32())));
+  }
+  BOOST_TEST(delays.size() >= 1990u);
+  std::sort(delays.begin(), delays.end());
+  // Three hops of 1 ms, three bulk packets' time on the narrow link, and 5 ms.
+  BOOST_TEST(delays[delays.size() * 99 / 100] <= 3 + 3 * 1.1 + 5);
 }
 
 }  // namespace selvage
