@@ -281,6 +281,8 @@ def interrupted(*_):
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/demo", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--radios", action="store_true",
+                        help="another demonstration: four radios die and come back; goes first")
     parser.add_argument("--no-healing", action="store_true",
                         help="switch healing off, to see what it is worth; exits 1")
     parser.add_argument("--loopback", action="store_true",

@@ -154,6 +154,11 @@ SendAnswer LoraLink::SendUnit(Time now, const PeerAddress& to, ByteSpan unit, bo
                                            RateOf(options_.channel), airtime,
                                            lorawan::AirUse::kData);
   if (legal > now) return {What::kNoBudget, legal};
+  // Nodes that started together would call each other at the same moments, and hear nothing.
+  if (to.IsBroadcast() && !std::exchange(spread_, !spread_)) {
+    const auto spread = static_cast<std::uint64_t>(4 * airtime.count());
+    return {What::kBusy, now + Duration(static_cast<std::int64_t>(random_.Below(spread)))};
+  }
   const bool whole = unit[0] == 0x50;
   if (control && !budget_.Take(now, airtime, whole)) return {What::kNoBudget, kNever};
   Bytes frame(kAddressBytes + unit.size());

@@ -82,6 +82,7 @@ class LoraLink final : public SmallLink {
   Time persist_again_ = kNever;
   std::uint64_t token_ = 0;
   bool ready_ = false;
+  bool spread_ = false;   // the broadcast at hand has waited its random while
   bool perform_ = false;  // effects wait for the timer
 };
 

@@ -1,0 +1,230 @@
+"""Two agents with four radios: they die one after the other, and come back.
+
+Real processes in two network namespaces. Wi-Fi, RedCap and satellite are veth pairs under the
+transports of these names, the LoRa modems are emulated (lora_air.py), and a radio dies by the
+kernel dropping its packets in silence. A flow of class critical runs while there is IP; alarms go
+over LoRa when there is none. Prints what happened and exits 0 only if every step met its limit.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import lora_air
+import mesh as meshes
+from flow import Flow
+
+RADIOS = ("wifi", "redcap", "satellite")  # the cheap ones first
+LIMIT_MS = 400.0      # from one radio to the next
+RETURN_S = 60.0       # back to the cheaper one: proof takes time
+ALARM_S = 30.0
+RATE = 50
+NODES = ("field", "base")
+
+
+class Node:
+    def __init__(self, demo, number, name):
+        self.name = name
+        self.dir = os.path.join(demo.dir, name)
+        self.control = os.path.join(self.dir, "control.sock")
+        self.api = "ipc://" + os.path.join(self.dir, "api.sock")
+        self.namespace = "%s-%d-%s" % (meshes.PREFIX, os.getpid(), name)
+        self.number = number
+        self.process = None
+
+    def config(self, modem):
+        text = ('[node]\nname = "%s"\nstate_dir = "%s"\n[control]\nsocket = "%s"\n'
+                '[api]\nendpoint = "%s"\n' % (self.name, self.dir, self.control, self.api))
+        for i, radio in enumerate(RADIOS):
+            text += '[[link]]\ntransport = "%s"\ninterface = "%s"\n' % (radio, radio)
+            if radio == "redcap":  # no modem is asked: an AT port that is not there
+                text += 'at_port = "%s/no-modem"\n' % self.dir
+            if radio != "wifi":
+                text += 'peers = ["udp://10.8.%d.%d:7700"]\n' % (i, 3 - self.number)
+        return text + ('[[link]]\ntransport = "lorawan"\nat_port = "%s"\n'
+                       'spreading_factor = 9\n' % modem)
+
+
+class Demo:
+    def __init__(self, programs):
+        self.programs = programs
+        self.dir = tempfile.mkdtemp(prefix="%s-%d-" % (meshes.PREFIX, os.getpid()))
+        self.nodes = {name: Node(self, i + 1, name) for i, name in enumerate(NODES)}
+        self.air = None
+        self.failed = []
+
+    def program(self, name):
+        return os.path.join(self.programs, name)
+
+    def set_up(self):
+        selvage = self.program("selvage")
+        meshes.run([selvage, "network", "create", self.dir + "/net", "--name", "radios"])
+        modems = [os.path.join(self.dir, "modem-" + name) for name in NODES]
+        self.air = lora_air.Air(modems)
+        self.air.start()
+        for node in self.nodes.values():
+            meshes.run([selvage, "network", "admit", self.dir + "/net", "--name", node.name,
+                        "--out", node.dir])
+            meshes.run(["ip", "netns", "add", node.namespace])
+        field, base = self.nodes.values()
+        for i, radio in enumerate(RADIOS):
+            meshes.run(["ip", "-n", field.namespace, "link", "add", radio, "type", "veth", "peer",
+                        "name", radio, "netns", base.namespace])
+            for node in (field, base):
+                meshes.run(["ip", "-n", node.namespace, "addr", "add",
+                            "10.8.%d.%d/24" % (i, node.number), "dev", radio])
+                meshes.run(["ip", "-n", node.namespace, "link", "set", radio, "up"])
+        for node, modem in zip(self.nodes.values(), modems):
+            path = os.path.join(node.dir, "selvaged.toml")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(node.config(modem))
+            log = open(os.path.join(node.dir, "selvaged.log"), "ab")
+            node.process = meshes.spawn(
+                ["nsenter", "--net=%s/%s" % (meshes.NETNS_DIR, node.namespace),
+                 self.program("selvaged"), "--config", path], log, log)
+
+    def silence(self, radio, silent):
+        """Drops what comes in on a radio, at both ends; nobody is told."""
+        for node in self.nodes.values():
+            rules = ("table netdev %s {\n chain c { type filter hook ingress device %s priority 0; "
+                     "policy drop; }\n}\n" % (radio, radio) if silent
+                     else "delete table netdev %s\n" % radio)
+            meshes.run(["nsenter", "--net=%s/%s" % (meshes.NETNS_DIR, node.namespace), "nft", "-f",
+                        "-"], rules)
+
+    def ask(self, name, *words):
+        out = subprocess.run([self.program("selvage"), "--control", self.nodes[name].control,
+                              "--json", *words], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, check=False)
+        return json.loads(out.stdout) if out.returncode == 0 and out.stdout else None
+
+    def transport_to_base(self, traffic_class="critical"):
+        links = {l["name"]: l["transport"] for l in self.ask("field", "links") or []}
+        for route in self.ask("field", "routes", "--class", traffic_class) or []:
+            if route["to"] == "base":
+                return links.get(route["link"], "")
+        return ""
+
+    def wait(self, condition, seconds):
+        begun = time.monotonic()
+        while time.monotonic() - begun < seconds:
+            if condition():
+                return time.monotonic() - begun
+            time.sleep(0.1)
+        return None
+
+    def row(self, what, result, ok):
+        print("  %-34s %-44s %s" % (what, result, "ok" if ok else "NOT MET"), flush=True)
+        if not ok:
+            self.failed.append(what)
+
+    def run(self):
+        self.set_up()
+        everything = {"wifi", "redcap", "satellite", "lorawan"}
+        took = self.wait(lambda: {n["transport"] for n in self.ask("field", "neighbors") or []
+                                  if n["state"] == "up"} == everything, 60)
+        self.row("neighbours over all four radios", "never" if took is None else "%.1f s" % took,
+                 took is not None)
+        took = self.wait(lambda: self.transport_to_base() == "wifi", 30)
+        self.row("critical goes over Wi-Fi", "never" if took is None else "%.1f s" % took,
+                 took is not None)
+        flow = Flow(self, "field", "base", RATE, "critical", 64)
+        flow.start()
+        time.sleep(3)
+        for dying, heir in zip(RADIOS, RADIOS[1:]):
+            begun = time.monotonic()
+            self.silence(dying, True)
+            time.sleep(4)
+            with flow.lock:
+                gaps = [ms for at, ms in flow.gaps if at >= begun]
+            worst = max(gaps, default=0.0)
+            moved = self.transport_to_base() == heir
+            self.row("%s falls silent: over %s" % (dying, heir),
+                     "longest gap %.0f ms%s" % (worst, "" if moved else ", and not moved"),
+                     moved and worst <= LIMIT_MS)
+        meshes.end(flow.sender)
+        time.sleep(1)  # receipts of the last messages
+        self.last_radio()
+        self.come_back()
+        meshes.end(flow.receiver)
+        return not self.failed
+
+    def last_radio(self):
+        """The satellite is idle when it dies, so it is the alarm itself that finds out."""
+        self.silence("satellite", True)
+        receiver = subprocess.Popen(
+            [self.program("selvage"), "--control", self.nodes["base"].control, "--json", "recv",
+             "--count", "1"], stdout=subprocess.PIPE)
+        time.sleep(0.3)
+        units, begun = self.air.units, time.monotonic()
+        self.ask("field", "send", "--to", "base", "--class", "telemetry", "--text",
+                 "tank 4: 12.7 bar, valve 2 is shut again")
+        try:
+            out, _ = receiver.communicate(timeout=ALARM_S)
+            arrived = b"tank 4" in out
+        except subprocess.TimeoutExpired:
+            receiver.kill()
+            arrived = False
+        self.row("all IP silent: an alarm of 39 bytes",
+                 "%.1f s, %d units" % (time.monotonic() - begun, self.air.units - units)
+                 if arrived else "lost", arrived)
+        took = self.wait(lambda: self.transport_to_base("telemetry") == "lorawan", 30)
+        self.row("telemetry goes over LoRa", "never" if took is None else "after %.1f s" % took,
+                 took is not None)
+        duty = [l["telemetry"]["duty_used"] for l in self.ask("field", "links") or []
+                if l["transport"] == "lorawan"]
+        self.row("duty cycle", "%.0f %% of what the law allows" % (100 * duty[0]) if duty else "?",
+                 bool(duty) and duty[0] <= 1)
+
+    def come_back(self):
+        for radio in reversed(RADIOS):
+            self.silence(radio, False)
+            took = self.wait(lambda: self.transport_to_base() == radio, RETURN_S)
+            self.row("%s is back: critical over it" % radio,
+                     "never" if took is None else "after %.1f s" % took, took is not None)
+
+    def close(self):
+        for node in self.nodes.values():
+            meshes.end(node.process)
+        if self.air is not None:
+            self.air.stop()
+        for node in self.nodes.values():
+            subprocess.run(["ip", "netns", "del", node.namespace], stderr=subprocess.DEVNULL,
+                           check=False)
+        if not self.failed:
+            shutil.rmtree(self.dir, ignore_errors=True)
+        else:
+            print("logs are in %s" % self.dir)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="tools/demo --radios", description=re.sub(r"\s+", " ", __doc__.split("\n\n")[1]))
+    parser.add_argument("--programs", default=os.path.join(os.path.dirname(os.path.abspath(
+        __file__)), "../../build/release/bin"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    problem = meshes.why_no_namespaces()
+    if problem:
+        print("tools/demo --radios needs network namespaces: %s" % problem, file=sys.stderr)
+        return 77
+    meshes.remove_leftovers()
+    demo = Demo(os.path.abspath(arguments.programs))
+    try:
+        print("Two agents, four radios: Wi-Fi, RedCap, satellite, LoRa.")
+        return 0 if demo.run() else 1
+    except meshes.MeshError as error:
+        print("tools/demo: %s" % error, file=sys.stderr)
+        demo.failed.append("set-up")
+        return 3
+    finally:
+        demo.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
