@@ -72,6 +72,8 @@ foreach(need ${SELVAGE_NEEDS})
     string(APPEND SELVAGE_PC_REQUIRES " libsodium")
   elseif(need STREQUAL "PkgConfig::ZMQ")
     string(APPEND SELVAGE_PC_REQUIRES " libzmq")
+  elseif(need STREQUAL "PkgConfig::SYSTEMD")
+    string(APPEND SELVAGE_PC_REQUIRES " libsystemd")
   elseif(need STREQUAL "protobuf::libprotobuf-lite")
     string(APPEND SELVAGE_PC_REQUIRES " protobuf-lite")
   elseif(need MATCHES "^(RocksDB::rocksdb|spdlog::spdlog|tomlplusplus::tomlplusplus)")
@@ -97,7 +99,10 @@ install(FILES ${PROJECT_BINARY_DIR}/selvage.pc DESTINATION ${CMAKE_INSTALL_LIBDI
 install(DIRECTORY agents/include/selvage DESTINATION include FILES_MATCHING PATTERN "*.h")
 file(GLOB core_headers CONFIGURE_DEPENDS core/*.h)
 install(FILES ${core_headers} DESTINATION include/selvage/core)
-install(FILES agents/node/node_core.h DESTINATION include/selvage/agents/node)
+install(FILES agents/node/node_core.h agents/node/link_watch.h
+        DESTINATION include/selvage/agents/node)
+install(DIRECTORY agents/anomaly agents/healer agents/telemetry
+        DESTINATION include/selvage/agents FILES_MATCHING PATTERN "*.h")
 install(FILES agents/membership/certificate.h DESTINATION include/selvage/agents/membership)
 
 foreach(program selvaged selvage selvage-flow)

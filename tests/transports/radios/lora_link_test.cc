@@ -139,13 +139,14 @@ BOOST_AUTO_TEST_CASE(frames_longer_than_a_unit_cross_and_the_sender_can_be_answe
 
 BOOST_AUTO_TEST_CASE(control_frames_end_with_their_budget_and_a_restart_does_not_renew_it) {
   Store2 store;
+  const PeerAddress somebody = PeerAddress::From(Bytes{0x12, 0x34});
   std::size_t sent = 0;
   {
     const auto la = Make(ma, a, 12, &store);
     BOOST_REQUIRE(Wait([&] { return a.up && ma.listening; }));
     // Full units at SF12 take 2.8 s of 172.8 s; the hour allows 36 s at 1 %.
     for (int i = 0; i < 20; ++i) {
-      la->SendControl(PeerAddress::Broadcast(), Pattern(59));
+      la->SendControl(somebody, Pattern(59));
       la->Flush();
       const std::size_t before = units.size();
       Wait([&] { return units.size() > before; }, 300ms);
@@ -163,7 +164,7 @@ BOOST_AUTO_TEST_CASE(control_frames_end_with_their_budget_and_a_restart_does_not
   BOOST_REQUIRE(Wait([&] { return a.up && ma.listening; }));
   BOOST_TEST(*la->Telemetry({})->duty_used > 0.8);
   BOOST_TEST(*la->Telemetry({})->budget_used > 0.15);
-  la->SendControl(PeerAddress::Broadcast(), Pattern(59));
+  la->SendControl(somebody, Pattern(59));
   la->Flush();
   Wait([&] { return units.size() > sent; }, 300ms);
   BOOST_TEST(units.size() == sent);
