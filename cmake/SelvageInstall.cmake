@@ -99,10 +99,11 @@ install(FILES ${PROJECT_BINARY_DIR}/selvage.pc DESTINATION ${CMAKE_INSTALL_LIBDI
 install(DIRECTORY agents/include/selvage DESTINATION include FILES_MATCHING PATTERN "*.h")
 file(GLOB core_headers CONFIGURE_DEPENDS core/*.h)
 install(FILES ${core_headers} DESTINATION include/selvage/core)
-install(FILES agents/node/node_core.h agents/node/link_watch.h
+install(FILES agents/node/node_core.h agents/node/model_config.h
         DESTINATION include/selvage/agents/node)
-install(DIRECTORY agents/anomaly agents/healer agents/telemetry
-        DESTINATION include/selvage/agents FILES_MATCHING PATTERN "*.h")
+install(FILES agents/healer/healer.h DESTINATION include/selvage/agents/healer)
+install(FILES agents/telemetry/telemetry.h DESTINATION include/selvage/agents/telemetry)
+install(FILES agents/anomaly/schema.h DESTINATION include/selvage/agents/anomaly)
 install(FILES agents/membership/certificate.h DESTINATION include/selvage/agents/membership)
 
 foreach(program selvaged selvage selvage-flow)

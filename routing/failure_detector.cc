@@ -77,7 +77,7 @@ Duration FailureDetector::SuspectAfter() const {
   if (outstanding_ >= static_cast<std::size_t>(options_.frames_for_verdict)) return ask * 8 / 5;
   // A neighbour that goes on talking: a flow towards us may have filled its queue in one burst, and
   // what it says of our few frames waits at the end of that.
-  return last_heard_ >= oldest_sent_ + ask ? ask * 10 : ask * 2;
+  return ask * (last_heard_ >= oldest_sent_ + ask ? options_.patience_talking : 2);
 }
 
 Duration FailureDetector::RxTimeout() const {

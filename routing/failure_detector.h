@@ -44,7 +44,8 @@ struct DetectorOptions {
   // Unanswered frames convict only a neighbour that is not heard either: on a shared channel our
   // own frames may wait in the MAC for long while the neighbour talks.
   bool silence_convicts = false;
-  int frames_for_verdict = 3;      // with fewer outstanding the neighbour gets twice the time
+  int frames_for_verdict = 3;      // with fewer outstanding the neighbour gets twice the time, ...
+  int patience_talking = 10;       // ... and so many times while it goes on talking
   Duration rx_timeout_min = 60ms;  // three hellos at the fastest rate
   Duration confirm = 150ms;        // suspicion to certainty
   Duration probe_first = 10ms;

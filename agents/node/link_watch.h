@@ -21,19 +21,11 @@
 #include "agents/anomaly/precursor.h"
 #include "agents/anomaly/rate_test.h"
 #include "agents/healer/healer.h"
+#include "agents/node/model_config.h"
 #include "agents/telemetry/telemetry.h"
 #include "core/time.h"
 
 namespace selvage {
-
-struct ModelConfig {
-  bool enabled = true;
-  // Judge by fixed limits instead (for comparison).
-  bool thresholds_only = false;
-  // One false alarm in 10^this samples of a link. 5.8: one a day on a node with 8 links in use.
-  float alarm_decades = 5.8F;
-  HealerOptions healer;
-};
 
 class LinkWatch {
  public:

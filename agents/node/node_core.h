@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "agents/membership/certificate.h"
-#include "agents/node/link_watch.h"
+#include "agents/node/model_config.h"
 #include "agents/telemetry/telemetry.h"
 #include "core/bytes.h"
 #include "core/crypto.h"

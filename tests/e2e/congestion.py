@@ -16,18 +16,13 @@ work.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
-import mesh as meshes  # noqa: E402
+import common
+import mesh as meshes  # where common says
 
-NAMES = ["s", "a1", "a2", "b1", "b2", "d"]
-LINKS = [meshes.Link("a1", "s"), meshes.Link("a1", "a2"), meshes.Link("a2", "d"),
-         meshes.Link("b1", "s"), meshes.Link("b1", "b2"), meshes.Link("b2", "d")]
 RATE_MBPS = 10
 BULK_BYTES = 1200
 HOPS = 3
@@ -136,12 +131,9 @@ def main():
     parser.add_argument("--delay-factor", type=float, default=1)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    why_not = meshes.why_no_namespaces()
-    if why_not:
-        print("skipped: " + why_not)
-        return 77
-    meshes.remove_leftovers()
-    mesh = meshes.Mesh(args.programs, NAMES, LINKS, namespaces=True)
+    if not common.namespaces_work():
+        return common.SKIPPED
+    mesh = meshes.Mesh(args.programs, common.DIAMOND, common.DIAMOND_LINKS, namespaces=True)
     try:
         mesh.build()
         mesh.start()
@@ -151,12 +143,7 @@ def main():
         mesh.close()
     if figures is None:
         print("skipped: no token bucket: " + problem)
-        return 77
-    if args.json:
-        print(json.dumps(figures))
-    else:
-        for key, value in figures.items():
-            print("%-26s %s" % (key, value))
+        return common.SKIPPED
     wrong = [text for text, is_wrong in (
         ("a full link was taken for a broken one", figures["neighbours_or_routes_lost"] > 0),
         ("critical messages were lost", figures["lost"]["critical"] > 0),
@@ -165,9 +152,7 @@ def main():
          args.delay_factor * figures["critical_allowed_ms"]),
         ("the link was left half empty", figures["bulk_mbps"] < 0.6 * RATE_MBPS),
         ("bulk went another way", figures["bulk_mbps"] > RATE_MBPS)) if is_wrong]
-    for text in wrong:
-        print("wrong: " + text)
-    return 1 if wrong else 0
+    return common.tell(figures, wrong, args.json)
 
 
 if __name__ == "__main__":

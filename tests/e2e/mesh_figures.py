@@ -15,20 +15,14 @@ on the machine and decide nothing. Exit status 77 (skipped) where namespaces do 
 """
 
 import argparse
-import json
-import os
 import subprocess
 import sys
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
-import flow as flows  # noqa: E402
-import mesh as meshes  # noqa: E402
+import common
+import flow as flows
+import mesh as meshes  # where common says
 
-NAMES = ["s", "a1", "a2", "b1", "b2", "d"]
-LINKS = [meshes.Link("a1", "s"), meshes.Link("a1", "a2"), meshes.Link("a2", "d"),
-         meshes.Link("b1", "s"), meshes.Link("b1", "b2"), meshes.Link("b2", "d")]
 ONEWAY_MS_MAX = 2000
 IDLE_BPS_MAX = 400
 OVERHEAD_MAX = 0.15
@@ -139,12 +133,9 @@ def main():
     parser.add_argument("--idle-s", type=float, default=20)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    why_not = meshes.why_no_namespaces()
-    if why_not:
-        print("skipped: " + why_not)
-        return 77
-    meshes.remove_leftovers()
-    mesh = meshes.Mesh(args.programs, NAMES, LINKS, namespaces=True)
+    if not common.namespaces_work():
+        return common.SKIPPED
+    mesh = meshes.Mesh(args.programs, common.DIAMOND, common.DIAMOND_LINKS, namespaces=True)
     flow = None
     try:
         mesh.build()
@@ -165,11 +156,6 @@ def main():
         if flow is not None:
             flow.close()
         mesh.close()
-    if args.json:
-        print(json.dumps(figures))
-    else:
-        for key, value in figures.items():
-            print("%-16s %s" % (key, value))
     wrong = [text for text, bad in (
         ("oneway was not shown", figures["oneway_ms"] is None),
         ("too much control traffic beside the flow", figures["overhead_share"] > OVERHEAD_MAX),
@@ -179,9 +165,7 @@ def main():
         ("accepted messages were lost", figures["distinct"] < figures["accepted"]),
         ("messages arrived twice", figures["arrived"] > figures["distinct"]),
         ("messages were not accepted", figures["accepted"] < OUTBOX_MESSAGES)) if bad]
-    for text in wrong:
-        print("wrong: " + text)
-    return 1 if wrong else 0
+    return common.tell(figures, wrong, args.json)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,8 @@ import sys
 import threading
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
-import mesh as meshes  # noqa: E402
+import common
+import mesh as meshes  # where common says
 
 NAMES = ["a1", "a2", "a3", "b1", "b2", "b3"]
 LINKS = [meshes.Link(a, b) for a, b in zip(NAMES, NAMES[1:])]
@@ -231,11 +230,8 @@ def main():
     parser.add_argument("--messages", type=int, default=2000)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    why_not = meshes.why_no_namespaces()
-    if why_not:
-        print("skipped: " + why_not)
-        return 77
-    meshes.remove_leftovers()
+    if not common.namespaces_work():
+        return common.SKIPPED
     mesh = meshes.Mesh(args.programs, NAMES, LINKS, namespaces=True)
     small = os.path.join(mesh.dir, "b2", "state")
     mounted = False
@@ -264,14 +260,7 @@ def main():
         if mounted:
             subprocess.run(["umount", "-l", small])
         mesh.close()
-    if args.json:
-        print(json.dumps(figures))
-    else:
-        for key, value in figures.items():
-            print("%-20s %s" % (key, value))
-    for text in wrong:
-        print("wrong: " + text)
-    return 1 if wrong else 0
+    return common.tell(figures, wrong, args.json)
 
 
 if __name__ == "__main__":

@@ -209,6 +209,19 @@ BOOST_AUTO_TEST_CASE(on_a_shared_channel_a_neighbour_that_talks_is_not_asked_abo
   }
 }
 
+BOOST_AUTO_TEST_CASE(few_unanswered_frames_get_more_time_while_the_neighbour_goes_on_talking) {
+  const Duration ask = kOptions.tx_timeout_min;
+  for (const bool few : {true, false}) {
+    Bench b;
+    b.it_hears = false;
+    const Time sent = b.now;
+    b.d.OnOutstanding(few ? 1 : std::size_t(kOptions.frames_for_verdict), sent);
+    while (b.d.usable() && b.now - sent < 1s) b.Run(1ms);  // it says something every 10 ms
+    BOOST_TEST((b.now - sent >= kOptions.patience_talking * ask) == few);
+    BOOST_TEST((b.now - sent <= kOptions.patience_talking * ask + 1ms));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(suspicions_in_a_row_take_longer_to_come_back_from_each_time) {
   Bench b;
   std::vector<Duration> holds;

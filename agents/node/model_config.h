@@ -1,0 +1,17 @@
+// How a node watches its links and itself, and what may be done on the model's word.
+#pragma once
+
+#include "agents/healer/healer.h"
+
+namespace selvage {
+
+struct ModelConfig {
+  bool enabled = true;
+  // Judge by fixed limits instead (for comparison).
+  bool thresholds_only = false;
+  // One false alarm in 10^this samples of a link. 5.8: one a day on a node with 8 links in use.
+  float alarm_decades = 5.8F;
+  HealerOptions healer;
+};
+
+}  // namespace selvage
