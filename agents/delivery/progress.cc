@@ -6,6 +6,8 @@ namespace selvage {
 namespace {
 
 constexpr Duration kStep = 8ms;
+constexpr Duration kAgeStep = 4ms;
+constexpr int kAgeUnknown = 255;
 // Session, data header and seal around the payload of a packet on a hop.
 constexpr std::size_t kPacketOverheadBytes = 23 + kDataHeaderBytesMin;
 
@@ -19,6 +21,8 @@ Bytes EncodeProgress(const ProgressReport& r) {
   w.U32(r.received);
   w.U8(static_cast<std::uint64_t>(
       std::clamp<std::int64_t>((r.interval + kStep - Duration(1)) / kStep, 0, 255)));
+  const bool known = r.age.has_value() && *r.age <= ProgressReport::kAgeMax;
+  w.U8(static_cast<std::uint64_t>(known ? std::max(*r.age, Duration(0)) / kAgeStep : kAgeUnknown));
   return body;
 }
 
@@ -29,7 +33,9 @@ std::optional<ProgressReport> DecodeProgress(ByteSpan body) {
   r.highest = in.U48();
   r.received = in.U32();
   r.interval = kStep * in.U8();
+  const int age = in.U8();
   if (!in.ok()) return std::nullopt;
+  r.age = age == kAgeUnknown ? std::nullopt : std::optional<Duration>(age * kAgeStep);
   return r;
 }
 
@@ -55,6 +61,7 @@ void Progress::OnPackets(Time now, const DataHeader& header, std::uint32_t packe
   r->received += packets;
   if (header.id.sequence >= r->highest) {
     r->highest = header.id.sequence;
+    r->highest_at = now;
     r->carried = header.carried;
   }
   r->traffic_class = header.traffic_class;
@@ -87,7 +94,7 @@ std::vector<Progress::Due> Progress::TakeDue(Time now) {
     Due d;
     d.to = ShortId(key.origin);
     d.traffic_class = r.traffic_class;
-    d.report = {key.flow, r.highest, r.received, r.interval};
+    d.report = {key.flow, r.highest, r.received, r.interval, now - r.highest_at};
     for (EdgeId e : r.carried) {
       if (e.names_node()) d.avoid.push_back(e.node);
     }

@@ -40,8 +40,12 @@ struct ProgressReport {
   std::uint32_t received = 0;
   // While packets come, the next report follows within this time, in steps of 8 ms up to 2 s.
   Duration interval{0};
+  // How long `highest` waited for this report, in steps of 4 ms: no part of the round trip (as the
+  // delay since the last sender report in RFC 3550, 6.4.1). None: longer than kAgeMax.
+  std::optional<Duration> age = Duration(0);
+  static constexpr Duration kAgeMax = 1016ms;
 };
-inline constexpr std::size_t kProgressReportBytes = 2 + 6 + 4 + 1;
+inline constexpr std::size_t kProgressReportBytes = 2 + 6 + 4 + 1 + 1;
 
 Bytes EncodeProgress(const ProgressReport& r);
 std::optional<ProgressReport> DecodeProgress(ByteSpan body);
@@ -49,7 +53,7 @@ std::optional<ProgressReport> DecodeProgress(ByteSpan body);
 class Progress {
  public:
   static constexpr std::size_t kFlowsMax = 1024;
-  static constexpr std::size_t kReportBytes = 80;  // session 23, header 21, seal 19, body 13, spare
+  static constexpr std::size_t kReportBytes = 80;  // session 23, header 21, seal 19, body 14, spare
   static constexpr int kSharePercent = 3;
   static constexpr Duration kIntervalMin = 100ms;
   static constexpr Duration kIntervalMax = 400ms;
@@ -83,6 +87,7 @@ class Progress {
   };
   struct Row {
     std::uint64_t highest = 0;
+    Time highest_at{};
     std::uint32_t received = 0;
     std::uint32_t waiting = 0;      // packets not reported yet
     std::size_t waiting_bytes = 0;  // ... with a guess at their headers

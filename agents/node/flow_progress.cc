@@ -58,7 +58,8 @@ void FlowProgress::Arm(Key key, Row* r) {
   while (i + 1 < r->marks.size() && r->marks[i].sequence < r->reported + kPackets) ++i;
   if (r->marks.empty()) return;
   from = std::max(from, r->marks[i].sent);
-  Duration margin = shared_ ? kMarginShared : kMargin;
+  Duration margin = kMargin;
+  if (shared_) margin = std::min(margin + kMarginRoundTrips * RoundTrip(*r), kMarginShared);
   if (WantsReceipt(r->traffic_class)) {
     margin = std::max(margin, kMarginReceipt);
   } else if (reporters_.count(key.first) == 0) {
@@ -78,7 +79,7 @@ void FlowProgress::OnRoutesChanged(Time now) {
   }
 }
 
-void FlowProgress::Settle(Time now, Row* r, std::uint64_t highest) {
+void FlowProgress::Settle(Time now, Row* r, std::uint64_t highest, std::optional<Duration> age) {
   bool sampled = false;
   Time sent{};
   while (!r->marks.empty() && r->marks.front().sequence <= highest) {
@@ -86,8 +87,8 @@ void FlowProgress::Settle(Time now, Row* r, std::uint64_t highest) {
     sampled = true;
     r->marks.pop_front();
   }
-  if (sampled) {
-    const Duration rtt = now - sent;
+  if (sampled && age.has_value()) {
+    const Duration rtt = std::max(now - sent - *age, Duration(0));
     if (!r->has_rtt) {
       r->srtt = rtt;
       r->rttvar = rtt / 2;
@@ -139,7 +140,7 @@ FlowProgress::News FlowProgress::OnReport(Time now, ShortId from, const Progress
   r->count_highest = report.highest;
   r->count_received = report.received;
   r->interval = report.interval;
-  Settle(now, r, report.highest);
+  Settle(now, r, report.highest, report.age);
   Arm(key, r);
   if (r->poor >= 2) {
     r->deadline = now;
@@ -155,7 +156,7 @@ FlowProgress::News FlowProgress::OnReceipt(Time now, ShortId from, std::uint16_t
   if (r == nullptr || !WantsReceipt(r->traffic_class) || sequence > r->sent) return News::kNone;
   const bool news = r->restarted && sequence > r->reported;
   if (news) r->restarted = false;
-  Settle(now, r, sequence);
+  Settle(now, r, sequence, Duration(0));
   Arm(key, r);
   return news ? News::kProgress : News::kNone;
 }

@@ -30,8 +30,10 @@ class FlowProgress {
   static constexpr std::uint64_t kPackets = Progress::kPackets;
   static constexpr Duration kMargin = 150ms;
   // Where all take turns on one channel: what a crash there delays is not stuck yet, and probes
-  // would take the air that its repair needs.
+  // would take the air that its repair needs. Round trips show how full the air is: the margin is
+  // kMargin on an empty channel, grows with them, and ends here.
   static constexpr Duration kMarginShared = 400ms;
+  static constexpr int kMarginRoundTrips = 8;
   // Receipts wait for the destination's disk.
   static constexpr Duration kMarginReceipt = 250ms;
   static constexpr Duration kMarginBulk = 1s;  // it fills queues faster than round trips tell
@@ -41,7 +43,7 @@ class FlowProgress {
   static constexpr std::uint64_t kSharePercentMin = 85;
 
   // This node sends over a channel that all take turns on (LinkInfo::shared): stalls are given
-  // kMarginShared, and loss alone is no alarm, for there it is the load's as a rule.
+  // up to kMarginShared, and loss alone is no alarm, for there it is the load's as a rule.
   void SetShared(bool shared) { shared_ = shared; }
   // A packet of a flow left this node.
   void OnSent(Time now, ShortId to, TrafficClass c, std::uint16_t flow, std::uint64_t sequence);
@@ -106,7 +108,8 @@ class FlowProgress {
   using Key = std::pair<std::uint32_t, std::uint16_t>;  // to, flow
   Row* FindRow(Key key);
   void Arm(Key key, Row* r);
-  void Settle(Time now, Row* r, std::uint64_t highest);
+  // `age`: how long the answer waited at the destination; none: not known.
+  void Settle(Time now, Row* r, std::uint64_t highest, std::optional<Duration> age);
   Duration RoundTrip(const Row& r) const { return r.has_rtt ? r.srtt + 4 * r.rttvar : 50ms; }
 
   std::map<Key, Row> rows_;

@@ -30,7 +30,7 @@ std::vector<Progress::Due> Feed(Progress* p, Duration gap, Duration length, std:
 }
 
 BOOST_AUTO_TEST_CASE(a_report_survives_coding_and_a_cut_one_is_refused) {
-  const ProgressReport r{0x8007, (std::uint64_t{1} << 48) - 1, 123456, 500ms};
+  const ProgressReport r{0x8007, (std::uint64_t{1} << 48) - 1, 123456, 500ms, Duration(43ms)};
   const Bytes body = EncodeProgress(r);
   BOOST_TEST(body.size() == kProgressReportBytes);
   const auto back = DecodeProgress(body);
@@ -39,9 +39,18 @@ BOOST_AUTO_TEST_CASE(a_report_survives_coding_and_a_cut_one_is_refused) {
   BOOST_TEST(back->highest == r.highest);
   BOOST_TEST(back->received == r.received);
   BOOST_TEST(ToMillis(back->interval) == 504);  // rounded up: a promise is kept
+  BOOST_REQUIRE(back->age.has_value());
+  BOOST_TEST(ToMillis(*back->age) == 40);
   for (std::size_t n = 0; n < body.size(); ++n) {
     BOOST_TEST(!DecodeProgress(ByteSpan(body.data(), n)).has_value());
   }
+}
+
+BOOST_AUTO_TEST_CASE(an_age_over_a_second_is_told_as_not_known) {
+  const ProgressReport r{1, 2, 3, 500ms, Duration(1020ms)};
+  const auto back = DecodeProgress(EncodeProgress(r));
+  BOOST_REQUIRE(back.has_value());
+  BOOST_TEST(!back->age.has_value());
 }
 
 BOOST_AUTO_TEST_CASE(the_first_report_follows_the_third_packet_at_once) {

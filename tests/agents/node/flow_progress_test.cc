@@ -12,8 +12,11 @@ constexpr std::uint16_t kFlow = 0x8007;
 constexpr TrafficClass kClass = TrafficClass::kTelemetry;
 
 // A flow of a packet a millisecond whose destination reports every 100 ms what `share` leaves.
-// Stops at an alarm: whoever gets one has to call Restart.
+// Stops at an alarm: whoever gets one has to call Restart. Reports are of the packet `old` packets
+// ago, and say so if `ages`.
 struct World {
+  std::uint64_t old = 0;
+  bool ages = false;
   FlowProgress flows;
   Time now = kStart;
   std::uint64_t sent = 0;
@@ -25,7 +28,8 @@ struct World {
       arrived += share;
       if (reports && sent % 100 == 0) {
         flows.OnReport(now, kTo,
-                       {kFlow, sent, static_cast<std::uint32_t>(arrived), Duration(104ms)});
+                       {kFlow, sent - old, static_cast<std::uint32_t>(arrived), Duration(104ms),
+                        ages ? Duration(1ms) * static_cast<std::int64_t>(old) : Duration(0)});
       }
       for (auto& a : flows.TakeAlarms(now)) alarms.push_back(a);
       if (!alarms.empty()) return;
@@ -55,9 +59,37 @@ BOOST_AUTO_TEST_CASE(silence_of_a_destination_that_reported_raises_an_alarm_once
   BOOST_TEST(w.alarms.empty());
 }
 
-BOOST_AUTO_TEST_CASE(on_a_shared_channel_a_stall_gets_more_time_and_loss_is_no_alarm) {
+double AlarmMillis(World* w) {
+  const Time last = w->now;
+  while (w->alarms.empty() && w->now < last + 2s) w->Run(1ms, 0, false);
+  return ToMillis(w->now - last);
+}
+
+BOOST_AUTO_TEST_CASE(what_waited_at_the_destination_is_no_part_of_the_round_trip) {
+  World silent, open;
+  silent.old = open.old = 90;
+  open.ages = true;
+  silent.Run(3s, 1);
+  open.Run(3s, 1);
+  const double long_wait = AlarmMillis(&silent);
+  const double wait = AlarmMillis(&open);
+  BOOST_REQUIRE(open.alarms.size() == 1u);
+  BOOST_TEST(wait + 60 < long_wait);
+  BOOST_TEST(ToMillis(open.alarms[0].round_trip) < 10);
+}
+
+BOOST_AUTO_TEST_CASE(on_an_empty_shared_channel_a_stall_gets_hardly_more_time_than_elsewhere) {
+  World own, shared;
+  shared.flows.SetShared(true);
+  own.Run(1s, 1);
+  shared.Run(1s, 1);
+  BOOST_TEST(AlarmMillis(&shared) < AlarmMillis(&own) + 20);
+}
+
+BOOST_AUTO_TEST_CASE(on_a_full_shared_channel_a_stall_gets_more_time_and_loss_is_no_alarm) {
   World w;
   w.flows.SetShared(true);
+  w.old = 60;
   w.Run(1s, 1);
   w.Run(5s, 0.5);
   BOOST_TEST(w.alarms.empty());
