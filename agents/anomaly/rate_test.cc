@@ -77,6 +77,15 @@ void RateTest::Adopt() {
   Prepare();
 }
 
+void RateTest::ForgetEvidence() {
+  statistics_ = {};
+  waiting_trials_ = waiting_losses_ = {};
+  recent_loss_ = Overall();
+  restless_ = 0;
+  after_loss_ = 0;
+  decades_ = 0;
+}
+
 bool RateTest::OnOutcome(bool lost) {
   std::size_t after = after_loss_;
   float sum = 0;

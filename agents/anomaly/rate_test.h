@@ -43,6 +43,8 @@ class RateTest {
   float usual_loss_after_loss() const { return Usual(1); }
   // Takes the present loss as the new usual one (a regime that stays is no fault).
   void Adopt();
+  // Keeps what is usual and drops the evidence: after a gap nobody has watched.
+  void ForgetEvidence();
 
   template <class Archive>
   void Visit(Archive& a) {

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "agents/anomaly/archive.h"
+
 namespace selvage {
 namespace {
 
@@ -18,6 +20,8 @@ constexpr Duration kRadioGap = 20ms;
 constexpr float kLossRate = 0.01F;
 // A signal this many usual deviations below its level explains losses.
 constexpr float kFallen = 3;
+constexpr std::uint32_t kStateMagic = 0x574c5653;  // "SVLW"
+constexpr std::uint32_t kStateVersion = 1;
 
 std::string Text(const char* format, double a, double b, double c) {
   char text[160];
@@ -181,6 +185,52 @@ bool LinkWatch::Quiet(Time now) const {
   }
   if (now < until_[kLoss]) return false;
   return !precursor_.forecast().raised;
+}
+
+template <class Archive>
+void LinkWatch::VisitHeader(Archive& archive, std::uint8_t* radio) {
+  std::uint32_t magic = kStateMagic;
+  std::uint32_t version = kStateVersion;
+  archive.Field(magic, kStateMagic, kStateMagic);
+  archive.Field(version, kStateVersion, kStateVersion);
+  archive.Field(*radio, 0, 1);
+  archive.Field(samples_, 0, 1e15);
+  losses_.Visit(archive);
+}
+
+Bytes LinkWatch::TakeState() {
+  if (samples_ == taken_samples_) return {};
+  taken_samples_ = samples_;
+  std::uint8_t radio = radio_ ? 1 : 0;
+  anomaly::StateWriter counter(nullptr, 0);
+  VisitHeader(counter, &radio);
+  Bytes state(counter.size() + model_->SaveState(nullptr, 0));
+  anomaly::StateWriter writer(state.data(), counter.size());
+  VisitHeader(writer, &radio);
+  model_->SaveState(state.data() + counter.size(), state.size() - counter.size());
+  return state;
+}
+
+bool LinkWatch::RestoreState(ByteSpan state) {
+  LinkWatch other(config_, false);
+  std::uint8_t radio = 0;
+  anomaly::StateWriter counter(nullptr, 0);
+  other.VisitHeader(counter, &radio);
+  const ByteSpan head = state.Sub(0, counter.size());
+  const ByteSpan tail = state.Sub(counter.size());
+  anomaly::StateReader reader(head.data(), head.size());
+  other.VisitHeader(reader, &radio);
+  if (!reader.Finished()) return false;
+  other.radio_ = radio != 0;
+  other.BuildModel();
+  if (!other.model_->RestoreState(tail.data(), tail.size())) return false;
+  radio_ = other.radio_;
+  samples_ = taken_samples_ = other.samples_;
+  losses_ = other.losses_;
+  losses_.ForgetEvidence();
+  recent_loss_ = losses_.usual_loss();
+  model_ = std::move(other.model_);
+  return true;
 }
 
 bool LinkWatch::Proved() const {

@@ -23,6 +23,7 @@
 #include "agents/healer/healer.h"
 #include "agents/node/model_config.h"
 #include "agents/telemetry/telemetry.h"
+#include "core/bytes.h"
 #include "core/time.h"
 
 namespace selvage {
@@ -75,6 +76,13 @@ class LinkWatch {
   Time last_alarm_at() const { return last_alarm_at_; }
   std::size_t bytes() const { return sizeof(*this) + model_->bytes(); }
 
+  // ---- kept over restarts
+  // What was learnt, as bytes of this machine's order; empty: nothing since the last call.
+  Bytes TakeState();
+  // Only for a watch that has seen nothing. False: no state of a watch of this form; then nothing
+  // has changed. Evidence of losses starts afresh, as nobody knows what was lost meanwhile.
+  bool RestoreState(ByteSpan state);
+
  private:
   enum Kind : std::size_t { kLoss, kMargin, kLevels, kKinds };
 
@@ -82,6 +90,8 @@ class LinkWatch {
   void Raise(Time now, Kind kind, Alarm alarm);
   void JudgeLevels(Time now, const anomaly::Verdict& verdict);
   void JudgeLimits(Time now);
+  template <class Archive>
+  void VisitHeader(Archive& archive, std::uint8_t* radio);
 
   ModelConfig config_;
   bool radio_ = false;
@@ -97,8 +107,9 @@ class LinkWatch {
   float recent_loss_ = 0;  // smoothed over about 100 frames
   float signal_fall_ = 0;  // usual deviations of the last sample
   std::uint64_t samples_ = 0;
-  std::array<Time, kKinds> until_;  // of each kind's episode
-  std::optional<Alarm> alarm_;      // not taken yet
+  std::uint64_t taken_samples_ = 0;  // as of the last TakeState
+  std::array<Time, kKinds> until_;   // of each kind's episode
+  std::optional<Alarm> alarm_;       // not taken yet
   std::optional<Alarm> last_alarm_;
   Time last_alarm_at_ = Time::min();
 };

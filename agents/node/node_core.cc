@@ -41,13 +41,16 @@ NodeCore::Impl::Impl(Time now, Init init, Store& store)
       last_advertised_(now),
       next_metric_check_(now + kMetricGap),
       next_save_(now + kSaveGap),
+      next_model_save_(now + kModelSaveGap),
       next_housekeeping_(now + kHousekeeping),
-      healer_(config_.model.healer) {
+      healer_(config_.model.healer),
+      models_(crypto_.get()) {
   handshakes_.SetWall(init.wall);
   map_.SetWall(init.wall);
   map_.Load(now, store);
   sender_.Load(now, store);
   custody_.Load(now, store);
+  LoadModels(now, store);
   last_session_ = static_cast<std::uint16_t>(random_.U64());
   probe_port_ = static_cast<std::uint16_t>(1024 + random_.Below(kPortsEnd - 1024));
 }
@@ -129,6 +132,10 @@ void NodeCore::Impl::OnTimeout(Time now) {
   if (now >= next_save_) {
     next_save_ = now + kSaveGap;
     SaveMap(now);
+  }
+  if (now >= next_model_save_) {
+    next_model_save_ = now + kModelSaveGap;
+    SaveModels(now);
   }
   Settle(now);
 }
@@ -330,6 +337,11 @@ void NodeCore::OnRadio(Time now, LinkId link, const PeerAddress& from,
 void NodeCore::OnMachine(Time now, const MachineReading& reading) {
   impl_->machine_ = reading;
   impl_->machine_at_ = now;
+}
+
+void NodeCore::OnStopping(Time now) {
+  impl_->SaveMap(now);
+  impl_->SaveModels(now);
 }
 
 void NodeCore::OnTimeout(Time now) { impl_->OnTimeout(now); }

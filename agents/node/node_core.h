@@ -218,6 +218,9 @@ class NodeCore {
   // What the machine says of itself, about once a second; without it there is no model of the node.
   void OnMachine(Time now, const MachineReading& reading);
   void OnWallClock(Time now, WallSeconds wall);
+  // The driver is about to end: what is worth keeping leaves as Persist effects; no call but
+  // PollEffect after it. Not calling it loses at most what was learnt in the last minutes.
+  void OnStopping(Time now);
   void OnTimeout(Time now);
   // kNever when nothing is pending. Calling OnTimeout early is harmless.
   Time NextDeadline() const;

@@ -9,6 +9,7 @@
 //   direct_datagram.cc small datagrams to a neighbour over a slow link
 //   node_store.cc      the disk refuses and works again
 //   node_model.cc      telemetry, alarms and what the healer makes of them
+//   node_model_state.cc  what the models have learnt, kept over restarts
 //   node_custody.cc    messages carried for others, and by others
 //   second_path.cc     packets of this node, critical ones on two paths when there is doubt
 //   node_questions.cc  what people and programs ask
@@ -29,6 +30,7 @@
 #include "agents/node/discovery.h"
 #include "agents/node/lab.h"
 #include "agents/node/map_sync.h"
+#include "agents/node/model_archive.h"
 #include "agents/node/node_core.h"
 #include "agents/node/path_watch.h"
 #include "agents/node/route_watch.h"
@@ -77,6 +79,8 @@ struct NodeCounters {
   std::uint64_t path_probes = 0;
   std::uint64_t distrusts = 0;
   std::uint64_t model_samples = 0;
+  std::uint64_t model_states_restored = 0;
+  std::uint64_t model_states_refused = 0;
   std::uint64_t anomalies = 0;
   std::uint64_t detours = 0;
   std::uint64_t detours_proved = 0;
@@ -101,6 +105,7 @@ struct NodeCore::Impl {
   // Quality alone is never urgent; twice this at most, so that nodes started together part.
   static constexpr Duration kMetricGap = 5s;
   static constexpr Duration kSaveGap = 5s;  // twin to disk
+  static constexpr Duration kModelSaveGap = 10min;
 
   struct LinkEntry {
     LinkInfo info;
@@ -225,6 +230,16 @@ struct NodeCore::Impl {
   // Alarms of the last moments on other links: is it the neighbour, or this node?
   Diagnosis Correlate(Time now, const Adjacency& a, Diagnosis alone) const;
   bool HasOtherWay(const Adjacency& a);
+  // ---- node_model_state.cc
+  void LoadModels(Time now, Store& store);
+  void RefuseModelState(Time now, const std::string& name, const std::string& reason);
+  std::string ModelName(const Adjacency& a) const;
+  // A fresh watch goes on from what is known of its neighbour on this link.
+  void RestoreWatch(Time now, Adjacency* a);
+  // The neighbour goes: what was learnt of it waits for its return.
+  void KeepWatch(const Adjacency& a);
+  void SaveModels(Time now);
+  void BeginMachineModel(Time now);
   // ---- node_lab.cc
   void RunLab(Time now);
   // ---- direct_datagram.cc
@@ -294,6 +309,7 @@ struct NodeCore::Impl {
   Time last_advertised_{};
   Time next_metric_check_{};
   Time next_save_{};
+  Time next_model_save_{};
   Time next_housekeeping_{};
   mutable Time promised_wake_ = kNever;  // what NextDeadline said: measures how late we are woken
 
@@ -314,6 +330,7 @@ struct NodeCore::Impl {
   Lab lab_;
 
   Healer healer_;
+  ModelArchive models_;
   MachineReading machine_;
   Time machine_at_ = Time::min();
   std::unique_ptr<anomaly::Model> machine_model_;  // from the first reading on

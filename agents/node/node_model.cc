@@ -16,8 +16,6 @@ constexpr int kLinksForOwnNode = 3;
 // A reading of the machine older than this is none.
 constexpr Duration kMachineFresh = 5s;
 constexpr Duration kMachineEpisode = 60s;
-// The setting is for eight links; one machine gives the same false alarms a day at log10(8) less.
-constexpr float kOneOfEight = 0.9F;
 
 std::string Decimals(float value) {
   char text[32];
@@ -58,6 +56,7 @@ void NodeCore::Impl::WatchSecond(Time now) {
     if (a->watch == nullptr) {
       if (watches >= kWatchesMax || a->remote_index.value == 0 || !a->monitor.active(now)) continue;
       a->watch = std::make_unique<LinkWatch>(config_.model, a->shared);
+      RestoreWatch(now, a);
       ++watches;
     }
     LinkWatch& w = *a->watch;
@@ -196,11 +195,7 @@ void NodeCore::Impl::EndDetour(Time now, Adjacency* a, const std::string& outcom
 void NodeCore::Impl::WatchMachine(Time now) {
   if (machine_at_ == Time::min() || now - machine_at_ > kMachineFresh) return;
   if (machine_model_ == nullptr) {
-    anomaly::Model::Options options;
-    options.features = JudgedMachineSchema().features;
-    options.count = JudgedMachineSchema().count;
-    options.episode.alarm_decades = config_.model.alarm_decades - kOneOfEight;
-    machine_model_ = std::make_unique<anomaly::Model>(options);
+    BeginMachineModel(now);
     machine_drops_ = counters_.frames_dropped;
   }
   const auto drops = static_cast<float>(counters_.frames_dropped - machine_drops_);

@@ -238,6 +238,7 @@ void NodeCore::Impl::Remove(Time now, AdjacencyIndex index, const std::string& w
   const std::string link = links_[a->link].info.name;
   Tell(now, "neighbor-removed", a->certificate.name + " on " + link + ": " + why,
        {{"neighbor", a->certificate.name}, {"link", link}, {"evidence", why}});
+  KeepWatch(*a);
   std::vector<HeldFrame> held = TakeUnsent(a);
   forwarder_.SetAdjacency(index, a->neighbor(), false);
   ResendElsewhere(now, a, std::move(held));

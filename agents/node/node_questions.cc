@@ -264,6 +264,8 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
       {"path_probes_sent_total", c.path_probes},
       {"nodes_distrusted_total", c.distrusts},
       {"model_samples_total", c.model_samples},
+      {"model_states_restored_total", c.model_states_restored},
+      {"model_states_refused_total", c.model_states_refused},
       {"anomalies_total", c.anomalies},
       {"detours_total", c.detours},
       {"detours_proved_total", c.detours_proved},

@@ -500,7 +500,16 @@ void NodeRuntime::Impl::Perform(Event& e) {
 // ---- the public face
 
 NodeRuntime::NodeRuntime(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-NodeRuntime::~NodeRuntime() = default;
+NodeRuntime::~NodeRuntime() {
+  if (impl_->core == nullptr || impl_->commits == nullptr) return;
+  // What was learnt goes to the disk; nothing is sent any more.
+  impl_->core->OnStopping(impl_->reactor->now());
+  while (std::optional<Effect> effect = impl_->core->PollEffect()) {
+    if (auto* persist = std::get_if<Persist>(&*effect)) {
+      impl_->commits->Add(persist->token, std::move(persist->writes));
+    }
+  }
+}
 
 absl::StatusOr<std::unique_ptr<NodeRuntime>> NodeRuntime::Create(AgentConfig config) {
   return Create(std::move(config), Parts());
@@ -656,8 +665,8 @@ std::vector<LinkStatus> NodeRuntime::Links() const {
                   : !config.listen.empty()  ? config.listen
                   : !config.peers.empty()   ? config.peers.front()
                                             : config.transport;
-    const auto it = std::find_if(known.begin(), known.end(),
-                                 [&](const LinkStatus& k) { return k.id == s.id; });
+    const auto it =
+        std::find_if(known.begin(), known.end(), [&](const LinkStatus& k) { return k.id == s.id; });
     if (it != known.end()) s = *it;
     s.radio = impl_->transports[i]->RadioState();
     s.telemetry = impl_->transports[i]->Telemetry(PeerAddress::Broadcast());

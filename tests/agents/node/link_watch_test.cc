@@ -148,6 +148,63 @@ BOOST_AUTO_TEST_CASE(eight_links_need_less_than_64_kilobytes) {
   BOOST_TEST(8 * w.bytes() < 64u * 1024);
 }
 
+BOOST_AUTO_TEST_CASE(a_restored_watch_judges_as_the_saved_one_does) {
+  Random random(8);
+  LinkWatch w(ModelConfig(), false);
+  Time now{10s};
+  Use(&w, &now, 30min, &random, [](double) { return 20.0; });
+  const Bytes state = w.TakeState();
+  BOOST_TEST(!state.empty());
+  BOOST_TEST(w.TakeState().empty());  // nothing new
+  LinkWatch restored(ModelConfig(), false);
+  BOOST_TEST_REQUIRE(restored.RestoreState(state));
+  BOOST_TEST(restored.samples() == w.samples());
+  for (int s = 0; s < 300; ++s) {
+    for (int i = 0; i < 20; ++i) {
+      now += 50ms;
+      const RadioReading reading = Reading(s < 200 ? 20.0F : 12.0F, &random);
+      for (LinkWatch* each : {&w, &restored}) {
+        each->OnRadio(now, reading);
+        each->OnOutcomes(now, 3, 0, false);
+        each->OnRtt(10ms);
+      }
+    }
+    w.OnSecond(now, 300, 6'000'000);
+    restored.OnSecond(now, 300, 6'000'000);
+    BOOST_TEST_REQUIRE(w.model().verdict().score == restored.model().verdict().score);
+    BOOST_TEST_REQUIRE(w.model().verdict().alarm == restored.model().verdict().alarm);
+  }
+  BOOST_TEST(w.last_alarm().has_value());
+  BOOST_TEST(restored.last_alarm().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_state_that_is_none_changes_nothing) {
+  Random random(9);
+  LinkWatch w(ModelConfig(), false);
+  Time now{10s};
+  Use(&w, &now, 60s, &random, [](double) { return 20.0; });
+  const Bytes state = w.TakeState();
+  LinkWatch fresh(ModelConfig(), false);
+  for (std::size_t size = 0; size < state.size(); ++size) {
+    BOOST_TEST_REQUIRE(!fresh.RestoreState(ByteSpan(state).Sub(0, size)));
+  }
+  for (int i = 0; i < 2000; ++i) {
+    Bytes wild = state;
+    for (int n = 0; n < 8; ++n) {
+      wild[random.Below(static_cast<std::uint32_t>(wild.size()))] =
+          static_cast<std::uint8_t>(random.Below(256));
+    }
+    LinkWatch other(ModelConfig(), false);
+    // Taken or not (the checksum of the archive is what tells): it goes on with finite scores.
+    const bool taken = other.RestoreState(wild);
+    BOOST_TEST_REQUIRE(other.samples() == (taken ? other.samples() : 0u));
+    Time later = now;
+    Use(&other, &later, 3s, &random, [](double) { return 20.0; });
+    BOOST_TEST_REQUIRE(std::isfinite(other.model().verdict().score));
+  }
+  BOOST_TEST(fresh.samples() == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(limits_alone_see_a_fade_only_when_the_limit_is_passed) {
   Random random(6);
   ModelConfig config;

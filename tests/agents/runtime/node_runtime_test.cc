@@ -106,6 +106,21 @@ BOOST_AUTO_TEST_CASE(a_restart_has_the_same_identity_and_a_higher_epoch) {
   BOOST_TEST((runtime->core().identity().certificate.id == id));
 }
 
+BOOST_AUTO_TEST_CASE(what_the_model_has_learnt_survives_an_orderly_end) {
+  World world;
+  for (const std::uint64_t restored : {0u, 1u}) {
+    const auto runtime = MustCreate(world.Config("a"));
+    NodeCore& core = runtime->core();
+    const Time later = runtime->now() + 2s;
+    MachineReading reading;
+    reading.cpu = 0.2F;
+    core.OnMachine(later, reading);
+    core.OnTimeout(later);
+    BOOST_TEST(core.Counters().at("model_samples_total") == 1u);
+    BOOST_TEST(core.Counters().at("model_states_restored_total") == restored);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_epoch_goes_on_also_when_the_store_was_lost) {
   World world;
   Epoch first;
