@@ -26,6 +26,7 @@ enum class ChunkType : std::uint8_t {
   kCertificate = 0x05,  // length (2) | certificate
   kSummary = 0x06,      // length (2) | (short id, epoch, sequence)*
   kRequest = 0x07,      // length (2) | (what (1), short id)*
+  kTestimony = 0x09,    // length (2) | signed testimony: what a node says of others as relays
   kPadding = 0x0a,      // length (2) | zeros: makes a probe as long as the frames it stands for
   kDirect = 0x08,       // one datagram to the neighbour itself, to the end: class/port/payload
 };
@@ -129,7 +130,7 @@ struct Chunk {
   ChunkType type;
   Feedback feedback;  // kFeedback
   Hello hello;        // kHello
-  // kLinkState, kCertificate, kSummary, kRequest, kPadding; kData and kDirect: the rest.
+  // kLinkState, kCertificate, kSummary, kRequest, kTestimony, kPadding; kData, kDirect: the rest.
   ByteSpan body;
 };
 

@@ -10,7 +10,7 @@ PathCost EdgeCost(const EdgeMetric& m, TrafficClass c) {
       kTariffCostUs[static_cast<std::size_t>(m.tariff)][static_cast<std::size_t>(c)];
   if (money == kUnreachable) return kUnreachable;
   const std::uint64_t arrive = 1000 - std::min(m.loss_permille, kLossPermilleMax);
-  std::uint64_t base = kHopCostUs + std::min<std::uint32_t>(m.latency_us, 60'000'000);
+  std::uint64_t base = kHopCostUs + std::min(m.latency_us, kLatencyUsMax);
   if (m.rate_kbps > 0) {
     // bits * 1000 / (kbit/s) = microseconds on the wire; throughput is all that bulk asks for.
     const std::uint64_t wire_us = kTypicalPacketBytes * 8 * 1000 / m.rate_kbps;

@@ -32,6 +32,8 @@ inline constexpr PathCost kUnreachable = ~PathCost{0};
 inline constexpr PathCost kHopCostUs = 1000;
 // Edges that lose more than this are worth one that loses this much: keeps the division tame.
 inline constexpr std::uint32_t kLossPermilleMax = 950;
+// And those that take longer than a minute one that takes a minute.
+inline constexpr std::uint32_t kLatencyUsMax = 60'000'000;
 // Bytes of a typical packet, for the time on the wire of bulk.
 inline constexpr std::uint64_t kTypicalPacketBytes = 1200;
 

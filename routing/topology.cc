@@ -50,4 +50,18 @@ const Topology::Edge* Topology::FindEdge(EdgeId id) const {
   return nullptr;
 }
 
+void Topology::Deter(ShortId id) {
+  const int node = Find(id);
+  if (node < 0) return;
+  for (Edge& e : edges_[static_cast<std::size_t>(node)]) {
+    e.metric.latency_us = kLatencyUsMax;
+    e.metric.loss_permille = kLossPermilleMax;
+  }
+}
+
+void Topology::Bar(ShortId id) {
+  const int node = Find(id);
+  if (node >= 0) edges_[static_cast<std::size_t>(node)].clear();
+}
+
 }  // namespace selvage

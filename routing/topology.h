@@ -56,6 +56,13 @@ class Topology {
   // nullptr when there is no such edge.
   const Edge* FindEdge(EdgeId id) const;
 
+  // Makes `node` the last way on (a stub router, RFC 6987): each edge that leaves it costs as much
+  // as an edge can. It stays as near as ever as a destination, and still leads on where nothing
+  // else does.
+  void Deter(ShortId node);
+  // Nothing leads on through `node` any more; it stays a destination.
+  void Bar(ShortId node);
+
  private:
   std::vector<ShortId> ids_;  // sorted
   std::vector<std::vector<Edge>> edges_;

@@ -68,6 +68,12 @@ class AgentView {
   virtual std::vector<Event> Events(std::uint64_t after, std::size_t count_max) const = 0;
   virtual std::map<std::string, std::uint64_t> Counters() const = 0;
 
+  // ---- quarantine; the same meaning as in NodeCore
+  virtual std::string QuarantineAdd(const NodeId& node, bool force) = 0;
+  virtual bool QuarantineRemove(const NodeId& node) = 0;
+  virtual std::vector<QuarantineInfo> Quarantined() const = 0;
+  virtual std::vector<AccusationInfo> Accusations() const = 0;
+
   // ---- laboratory faults; refused (false) unless facts().lab_enabled
   virtual bool LabSilence(LinkId link) = 0;
   virtual bool LabDropForwarded(double share, std::optional<TrafficClass> only,
@@ -75,6 +81,7 @@ class AgentView {
   virtual bool LabLieMetric(double factor) = 0;
   virtual bool LabDelay(Duration delay) = 0;
   virtual bool LabReplay() = 0;
+  virtual bool LabAccuse(bool flood) = 0;
   virtual bool LabOff() = 0;
   virtual bool lab_active() const = 0;
 

@@ -94,6 +94,14 @@ Answer Replay(AgentView& agent, const Json& request) {
   return Json{{"replay", true}};
 }
 
+Answer Accuse(AgentView& agent, const Json& request) {
+  if (absl::Status s = CheckMembers(request, {"fault", "flood"}); !s.ok()) return s;
+  auto flood = BoolMember(request, "flood", false);
+  if (!flood.ok()) return flood.status();
+  if (!agent.LabAccuse(*flood)) return Refused();
+  return Json{{"accuse", true}, {"flood", *flood}};
+}
+
 Answer Off(AgentView& agent, const Json& request) {
   if (absl::Status s = CheckMembers(request, {"fault"}); !s.ok()) return s;
   agent.LabOff();
@@ -106,7 +114,8 @@ struct Fault {
 };
 constexpr Fault kFaults[] = {
     {"silence", Silence}, {"drop-forwarded", DropForwarded}, {"lie-metric", LieMetric},
-    {"delay", Delay},     {"replay", Replay},                {"off", Off},
+    {"delay", Delay},     {"replay", Replay},                {"accuse", Accuse},
+    {"off", Off},
 };
 
 }  // namespace

@@ -44,7 +44,7 @@ bool Concerns(const Event& event, const std::string& destination, const std::str
       "reroute",     "neighbor-suspect", "neighbor-oneway",      "neighbor-down",
       "neighbor-up", "link-down",        "neighbor-quarantined", "link-up",
       "node-trusted", "anomaly",          "healer-action",        "healer-advice",
-      "healer-return"};
+      "healer-return", "node-quarantined", "node-quarantine-withheld", "node-released"};
   std::string about = Field(event, {"destination"});
   std::string about_class = Field(event, {"class"});
   if (!about_class.empty() && about_class != class_name) return false;

@@ -18,6 +18,7 @@ constexpr Entry kCommands[] = {
     {"doctor", Doctor}, {"outbox", Outbox},
     {"twin", ShowTwin}, {"whatif", WhatIf},
     {"anomalies", Anomalies},
+    {"quarantine", Quarantine},
 };
 
 }  // namespace

@@ -36,6 +36,7 @@ Answer Lab(AgentView& agent, const Json& request);
 Answer Outbox(AgentView& agent, const Json& request);
 Answer Anomalies(AgentView& agent, const Json& request);
 Answer Doctor(AgentView& agent, const Json& request);
+Answer Quarantine(AgentView& agent, const Json& request);
 Answer ShowTwin(AgentView& agent, const Json& request);
 Answer WhatIf(AgentView& agent, const Json& request);
 

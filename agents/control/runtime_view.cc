@@ -56,6 +56,26 @@ std::vector<Event> RuntimeView::Events(std::uint64_t after, std::size_t count_ma
 }
 std::map<std::string, std::uint64_t> RuntimeView::Counters() const { return runtime_.Counters(); }
 
+std::string RuntimeView::QuarantineAdd(const NodeId& node, bool force) {
+  std::string refusal = runtime_.core().QuarantineAdd(runtime_.now(), node, force);
+  runtime_.Kick();
+  return refusal;
+}
+
+bool RuntimeView::QuarantineRemove(const NodeId& node) {
+  const bool done = runtime_.core().QuarantineRemove(runtime_.now(), node);
+  runtime_.Kick();
+  return done;
+}
+
+std::vector<QuarantineInfo> RuntimeView::Quarantined() const {
+  return runtime_.core().Quarantined(runtime_.now());
+}
+
+std::vector<AccusationInfo> RuntimeView::Accusations() const {
+  return runtime_.core().Accusations(runtime_.now());
+}
+
 bool RuntimeView::LabSilence(LinkId link) {
   bool done = facts_.lab_enabled && runtime_.core().LabSilence(link);
   runtime_.Kick();
@@ -87,6 +107,13 @@ bool RuntimeView::LabDelay(Duration delay) {
 bool RuntimeView::LabReplay() {
   if (!facts_.lab_enabled) return false;
   runtime_.core().LabReplay();
+  runtime_.Kick();
+  return true;
+}
+
+bool RuntimeView::LabAccuse(bool flood) {
+  if (!facts_.lab_enabled) return false;
+  runtime_.core().LabAccuse(flood);
   runtime_.Kick();
   return true;
 }

@@ -28,12 +28,17 @@ class RuntimeView : public AgentView {
   std::string store_failure() const override;
   std::vector<Event> Events(std::uint64_t after, std::size_t count_max) const override;
   std::map<std::string, std::uint64_t> Counters() const override;
+  std::string QuarantineAdd(const NodeId& node, bool force) override;
+  bool QuarantineRemove(const NodeId& node) override;
+  std::vector<QuarantineInfo> Quarantined() const override;
+  std::vector<AccusationInfo> Accusations() const override;
   bool LabSilence(LinkId link) override;
   bool LabDropForwarded(double share, std::optional<TrafficClass> only,
                         const std::optional<NodeId>& to) override;
   bool LabLieMetric(double factor) override;
   bool LabDelay(Duration delay) override;
   bool LabReplay() override;
+  bool LabAccuse(bool flood) override;
   bool LabOff() override;
   bool lab_active() const override;
   std::uint64_t Submit(Message message, std::string* reason) override;

@@ -21,6 +21,7 @@ void Lab::Off() {
   factor_ = 1;
   delay_ = Duration(0);
   replay_ = false;
+  accuse_ = flood_ = false;
 }
 
 bool Lab::ShouldDrop(const DataHeader& header, Random* random) const {

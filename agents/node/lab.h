@@ -2,8 +2,9 @@
 //
 // It goes on talking to its neighbours as it should; what suffers is what it does for others. Drops
 // a share of what it should forward (of one class or to one destination, if asked), holds it back,
-// sends it twice, and advertises links better or worse than they are. Does nothing unless the
-// configuration allows it; the node core asks that before it calls anything here.
+// sends it twice, advertises links better or worse than they are, and accuses its neighbours. Does
+// nothing unless the configuration allows it; the node core asks that before it calls anything
+// here.
 //
 // Bounded: kPacketsMax packets wait, further ones go on undisturbed. Sans-I/O: time in, packets
 // out. Thread rule: one thread at a time.
@@ -38,9 +39,19 @@ class Lab {
   // Forwarded packets are sent once more, kReplayAfter later: as the same frame (a neighbour's
   // replay window has to see that) and as a walk that nobody has seen (the destination has to).
   void Replay(bool on) { replay_ = on; }
+  // Signs that its neighbours drop packets. `flood`: by the hundred each second, old ones again,
+  // in others' names and malformed ones among them.
+  void Accuse(bool flood) {
+    accuse_ = true;
+    flood_ = flood;
+  }
+  bool accuses() const { return accuse_; }
+  bool floods() const { return flood_; }
   // Ends all of it; what waits still leaves in its time.
   void Off();
-  bool active() const { return share_ > 0 || factor_ != 1 || delay_ > Duration(0) || replay_; }
+  bool active() const {
+    return share_ > 0 || factor_ != 1 || delay_ > Duration(0) || replay_ || accuse_;
+  }
   bool replays() const { return replay_; }
 
   bool ShouldDrop(const DataHeader& header, Random* random) const;
@@ -75,6 +86,8 @@ class Lab {
   double factor_ = 1;
   Duration delay_{0};
   bool replay_ = false;
+  bool accuse_ = false;
+  bool flood_ = false;
   Time next_ = kNever;
   std::vector<Packet> held_;
   std::vector<Packet> replays_;

@@ -37,6 +37,7 @@ NodeCore::Impl::Impl(Time now, Init init, Store& store)
       paths_([this](ShortId to, TrafficClass c, const std::vector<ShortId>& avoid,
                     bool strict) { return forwarder_.CurrentPath(c, to, avoid, strict); },
              &random_),
+      quarantine_(self_, [this](ShortId neighbor) { return AccessTo(neighbor); }, &random_),
       advertise_not_before_(now),
       last_advertised_(now),
       next_metric_check_(now + kMetricGap),
@@ -51,6 +52,7 @@ NodeCore::Impl::Impl(Time now, Init init, Store& store)
   sender_.Load(now, store);
   custody_.Load(now, store);
   LoadModels(now, store);
+  quarantine_.Load(now, store);
   last_session_ = static_cast<std::uint16_t>(random_.U64());
   probe_port_ = static_cast<std::uint16_t>(1024 + random_.Below(kPortsEnd - 1024));
 }
@@ -118,6 +120,8 @@ void NodeCore::Impl::OnTimeout(Time now) {
     }
     if (config_.model.enabled) WatchSecond(now);
     map_.database().Expire(now, self_);
+    Slander(now);
+    SendTestimonies(now);  // to neighbours that are new
     receiver_.DropIdle(now);
     if (custody_.busy() || sender_.size() > 0) custody_.OnTick(now, OwnWaiting());
   }
@@ -150,7 +154,7 @@ Time NodeCore::Impl::NextDeadline() const {
   at = std::min({at, sender_.NextDeadline(), next_housekeeping_, next_metric_check_, next_save_});
   at = std::min({at, map_.NextDeadline(), receiver_.NextDeadline()});
   at = std::min({at, progress_.NextDeadline(), paths_.NextDeadline(), lab_.NextDeadline()});
-  at = std::min(at, custody_.NextDeadline());
+  at = std::min({at, custody_.NextDeadline(), quarantine_.NextDeadline()});
   if (advertise_) at = std::min(at, advertise_not_before_);
   for (const Adjacency* a : present_) at = std::min(at, a->deadline);
   promised_wake_ = at;
@@ -162,7 +166,7 @@ void NodeCore::Impl::Settle(Time now) {
   if (!discovery_.idle()) SendBeacons(now);
   AdvertiseIfDue(now);
   if (map_.TakeChanged()) {
-    forwarder_.routes().SetTopology(map_.database().BuildTopology());
+    SetRoutes(now);
     sender_.OnMapChanged(now);
     paths_.OnRoutesChanged(now);
     UpdateReach(now);
@@ -174,6 +178,9 @@ void NodeCore::Impl::Settle(Time now) {
     if (a != nullptr) SendControl(now, a, f.content, std::move(f.origins), true);
   }
   if (now >= progress_.NextDeadline() || !paths_.idle()) SettlePaths(now);
+  if (now >= quarantine_.NextDeadline() || !quarantine_.idle() || quarantine_.book().pending()) {
+    SettleQuarantine(now);
+  }
   if (now >= receiver_.NextDeadline()) SendReceipts(now);
   if (!custody_.idle()) SettleCustody(now);
   if (sender_.idle()) return;

@@ -45,6 +45,9 @@ struct NodeConfig {
   std::size_t outbox_bytes_max = 32 * 1024 * 1024;
   std::size_t carried_messages_max = 8192;
   std::size_t carried_bytes_max = 16 * 1024 * 1024;
+  // Off: no neighbour is checked on suspicion and nobody's testimony heeded (for comparison); an
+  // operator can still put nodes into quarantine.
+  bool quarantine = true;
   // Laboratory faults allowed.
   bool lab = false;
   ModelConfig model;
@@ -167,6 +170,24 @@ struct AnomalyInfo {
   Duration alarm_age{0};
   bool detour = false;
 };
+// A node that is not to carry the traffic of others, was not long ago, or cannot be spared.
+struct QuarantineInfo {
+  std::string name;
+  // quarantined, barred (by force), withheld (others would be cut off), probation
+  std::string state;
+  std::string cause;  // operator, evidence, witnesses, false-witness
+  std::string evidence;
+  std::vector<std::string> witnesses;
+  Duration since{0};
+  std::optional<Duration> left;  // until it is checked or let go; nullopt: until it is taken out
+};
+// What a node says of another, signed.
+struct AccusationInfo {
+  std::string witness;
+  std::string node;
+  std::string what;  // accuses, suspects, vouches
+  Duration age{0};
+};
 struct LinkStatus {
   LinkId id;
   LinkInfo info;
@@ -235,6 +256,15 @@ class NodeCore {
   // Gives a frame's memory back for reuse. Optional.
   void Recycle(Bytes frame);
 
+  // ---- quarantine by hand
+  // Empty: done; else why not ("x would be cut off from y; ..."). `force`: nothing leads on through
+  // it any more, whoever is cut off by that; else it is the last way on.
+  std::string QuarantineAdd(Time now, const NodeId& node, bool force);
+  // False: it was not in quarantine. Nobody's word puts it back for an hour.
+  bool QuarantineRemove(Time now, const NodeId& node);
+  std::vector<QuarantineInfo> Quarantined(Time now) const;
+  std::vector<AccusationInfo> Accusations(Time now) const;
+
   // ---- laboratory faults (no-ops unless config.lab)
   // Drops everything that arrives on or leaves for the link. False: no such link, or no lab.
   bool LabSilence(LinkId link);
@@ -248,6 +278,9 @@ class NodeCore {
   void LabDelay(Duration delay);
   // Sends what it forwards a second time, 100 ms later, as the same frame and as another walk.
   void LabReplay();
+  // Accuses all its neighbours, signed. `flood`: by the hundred each second, old testimonies again,
+  // in others' names and malformed ones among them.
+  void LabAccuse(bool flood);
   void LabOff();
   bool lab_active() const;
 

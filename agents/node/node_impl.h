@@ -4,6 +4,7 @@
 //   node_neighbors.cc  discovery, handshakes, sessions, adjacency states
 //   node_traffic.cc    frames in both directions, forwarding, resending, delivery
 //   node_paths.cc      progress of flows end to end: reports, probes, what is told of them
+//   node_quarantine.cc who is not to carry others' traffic: checks, testimonies, routes
 //   node_lab.cc        laboratory faults
 //   node_egress.cc     data on its way out: pace and priority on a full link
 //   direct_datagram.cc small datagrams to a neighbour over a slow link
@@ -34,6 +35,7 @@
 #include "agents/node/node_core.h"
 #include "agents/node/path_watch.h"
 #include "agents/node/route_watch.h"
+#include "agents/quarantine/quarantine.h"
 #include "agents/session/handshake.h"
 #include "core/random.h"
 #include "core/ring_queue.h"
@@ -86,6 +88,14 @@ struct NodeCounters {
   std::uint64_t detours_proved = 0;
   std::uint64_t detours_in_vain = 0;
   std::uint64_t treatments_refused = 0;
+  std::uint64_t quarantines = 0;
+  std::uint64_t testimonies_sent = 0;
+  std::uint64_t testimonies_accepted = 0;
+  std::uint64_t testimonies_stale = 0;
+  std::uint64_t testimonies_forged = 0;
+  std::uint64_t testimonies_malformed = 0;
+  std::uint64_t testimonies_unknown = 0;
+  std::uint64_t testimonies_throttled = 0;
 };
 
 struct NodeCore::Impl {
@@ -240,8 +250,18 @@ struct NodeCore::Impl {
   void KeepWatch(const Adjacency& a);
   void SaveModels(Time now);
   void BeginMachineModel(Time now);
+  // ---- node_quarantine.cc
+  std::optional<Quarantine::Access> AccessTo(ShortId neighbor) const;
+  void SetRoutes(Time now);  // from the map, less what quarantine takes off it
+  void OnTestimony(Time now, const Adjacency& from, ByteSpan encoded);
+  void Testify(Time now, std::vector<Word> words);
+  void SendTestimonies(Time now);
+  void SendCheckProbe(Time now, const Quarantine::Probe& p);
+  void SettleQuarantine(Time now);
+  void TellQuarantine(Time now, const Quarantine::Finding& f);
   // ---- node_lab.cc
   void RunLab(Time now);
+  void Slander(Time now);  // each second
   // ---- direct_datagram.cc
   // True when the message left as a datagram to the neighbour itself.
   bool SubmitDirect(Time now, const OutgoingMessage& m);
@@ -293,6 +313,10 @@ struct NodeCore::Impl {
   static constexpr std::size_t kWaysBackMax = 256;
   // Per origin of packets that want receipts: the nodes that its newest packet kept off.
   std::map<std::uint32_t, std::vector<ShortId>> way_back_;
+  Quarantine quarantine_;
+  std::uint32_t testimony_sequence_ = 0;
+  std::uint32_t slander_seconds_ = 0;  // laboratory
+  Bytes first_slander_;
   std::uint16_t probe_port_ = 0;     // one of the ports that applications use, drawn once
   bool lab_again_ = false;           // a packet that the laboratory held back goes on
   bool note_routes_ = true;          // off for what takes ways of its own: probes and the like

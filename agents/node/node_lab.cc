@@ -38,6 +38,10 @@ void NodeCore::LabReplay() {
   if (impl_->config_.lab) impl_->lab_.Replay(true);
 }
 
+void NodeCore::LabAccuse(bool flood) {
+  if (impl_->config_.lab) impl_->lab_.Accuse(flood);
+}
+
 void NodeCore::LabOff() {
   impl_->lab_.Off();
   impl_->advertise_ = true;
@@ -57,6 +61,48 @@ void NodeCore::Impl::RunLab(Time now) {
     const auto link = links_.find(f.link);
     if (link == links_.end() || !link->second.up || link->second.silenced) continue;
     Emit(SendFrame{f.link, f.to, std::move(f.frame)});
+  }
+}
+
+void NodeCore::Impl::Slander(Time now) {
+  const LinkStateRecord* own = map_.database().Find(self_);
+  if (!lab_.accuses() || own == nullptr) return;
+  constexpr std::uint32_t kEverySeconds = 20;
+  std::vector<Word> words;
+  for (const Adjacency* a : present_) {
+    if (words.size() < kWordsMax) {
+      words.push_back({a->neighbor(), Word::What::kAccuse, ShortId(0), 0});
+    }
+  }
+  if (slander_seconds_++ % kEverySeconds == 0) {
+    Testify(now, words);
+    if (first_slander_.empty()) {
+      first_slander_ = quarantine_.book().records().at(self_.value).testimony.encoded;
+    }
+  }
+  if (!lab_.floods()) return;
+  constexpr int kFlood = 100;
+  for (Adjacency* a : present_) {
+    auto send = [&](ByteSpan body) {
+      Bytes chunk(3 + body.size());
+      ByteWriter w(chunk);
+      WriteBlob(ChunkType::kTestimony, body, &w);
+      SendControl(now, a, chunk, {}, false);
+    };
+    for (int i = 0; i < kFlood; ++i) {
+      send(first_slander_);                       // replayed
+      send(ByteSpan(first_slander_).Sub(0, 20));  // malformed
+      for (const auto& [id, record] : map_.database().records()) {  // forged
+        if (id == self_.value || id == a->neighbor().value) continue;
+        Testimony t;
+        t.witness = record.origin;
+        t.version = {record.version.epoch, 1'000'000 + slander_seconds_};
+        t.words = {{a->neighbor(), Word::What::kAccuse, ShortId(0), 0}};
+        SignTestimony(*crypto_, identity_.signing_key, &t);
+        send(t.encoded);
+        break;
+      }
+    }
   }
 }
 

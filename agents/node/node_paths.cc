@@ -63,7 +63,9 @@ bool NodeCore::Impl::OnPathMessage(Time now, const DataHeader& header, Adjacency
     case PayloadKind::kProbeAnswer: {
       ByteReader body(m.body);
       const std::uint64_t nonce = body.U64();
-      if (body.ok()) paths_.OnAnswer(now, m.origin, nonce);
+      if (body.ok() && !quarantine_.OnAnswer(m.origin, nonce)) {
+        paths_.OnAnswer(now, m.origin, nonce);
+      }
       return true;
     }
   }
@@ -192,6 +194,7 @@ void NodeCore::Impl::TellFinding(Time now, const PathWatch::Finding& f) {
     }
     case What::kDistrusted: {
       ++counters_.distrusts;
+      if (config_.quarantine) quarantine_.OnDistrusted(now, f.node, f.to);
       const std::string node = NameOf(f.node);
       const std::string after = NameOf(f.verdict.after);
       const std::string evidence =

@@ -60,6 +60,9 @@ std::vector<NeighborInfo> NodeCore::Neighbors(Time now) const {
         break;
     }
     n.health = weight * (1 - n.loss);
+    if (n.state == NeighborState::kUp && impl_->quarantine_.Contains(n.id.Short())) {
+      n.state = NeighborState::kQuarantined;
+    }
     n.in_state = now - a->monitor.detector().since();
     out.push_back(std::move(n));
   }
@@ -271,6 +274,17 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
       {"detours_proved_total", c.detours_proved},
       {"detours_in_vain_total", c.detours_in_vain},
       {"treatments_refused_total", c.treatments_refused},
+      {"quarantines_total", c.quarantines},
+      {"quarantine_checks_total", impl_->quarantine_.counters().checks},
+      {"quarantine_probes_sent_total", impl_->quarantine_.counters().probes},
+      {"quarantine_strikes_total", impl_->quarantine_.counters().strikes},
+      {"testimonies_sent_total", c.testimonies_sent},
+      {"testimonies_accepted_total", c.testimonies_accepted},
+      {"testimonies_stale_total", c.testimonies_stale},
+      {"testimonies_forged_total", c.testimonies_forged},
+      {"testimonies_malformed_total", c.testimonies_malformed},
+      {"testimonies_unknown_total", c.testimonies_unknown},
+      {"testimonies_throttled_total", c.testimonies_throttled},
       {"route_tables_computed_total", impl_->forwarder_.routes().tables_computed()},
   };
 }

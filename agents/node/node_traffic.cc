@@ -118,6 +118,9 @@ void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, By
       case ChunkType::kRequest:
         map_.OnRequest(now, index, chunk.body);
         break;
+      case ChunkType::kTestimony:
+        OnTestimony(now, *a, chunk.body);
+        break;
       case ChunkType::kData:
         OnData(now, a, chunk.body);
         break;
@@ -421,6 +424,7 @@ void NodeCore::Impl::OnLost(Time now, Adjacency* a, std::vector<HeldFrame> lost)
   for (HeldFrame& f : lost) {
     if (f.kind == HeldFrame::Kind::kControl) {
       map_.OnFrameLost(a->index, f.origins);
+      quarantine_.book().OnLost(a->index, f.origins);
     } else if (f.kind == HeldFrame::Kind::kDirect) {
       if (f.attempts < kAttemptsPerLink && Usable(*a)) {
         ++counters_.resent_same_link;

@@ -112,6 +112,7 @@ void ReadNode(const toml::table& table, ConfigProblems* problems, AgentConfig* c
     if (dir->empty()) node.Wrong("state_dir", "must not be empty");
   }
   config->healing = node.Boolean("healing", "true").value_or(true);
+  config->quarantine = node.Boolean("quarantine", "true").value_or(true);
   node.Finish();
 }
 

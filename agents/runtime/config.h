@@ -64,6 +64,7 @@ struct AgentConfig {
   std::string node_name;
   std::string state_dir;
   bool healing = true;
+  bool quarantine = true;  // checks neighbours and heeds testimonies
   std::string control_socket;  // empty: off
   std::string http_listen;     // empty: off
   std::string api_endpoint;    // "ipc://PATH"; empty: off

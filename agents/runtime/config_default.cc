@@ -10,6 +10,7 @@ std::string PrintDefaultConfig() {
 name = "node-1"                          # as admitted: selvage network admit DIR --name NAME ...
 state_dir = "/var/lib/selvage"           # keys, certificate, trust anchor, store
 # healing = true                         # false: nothing is routed around, for comparison only
+# quarantine = true                      # false: relays that drop packets are nobody's business
 
 [control]                                # absent: off, and `selvage` cannot ask this agent
 socket = "/run/selvage/control.sock"     # AF_UNIX, mode 0660

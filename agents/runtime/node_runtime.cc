@@ -272,6 +272,7 @@ absl::Status NodeRuntime::Impl::MakeCore() {
   ByteReader reader(seed);
   init.seed = reader.U64();
   init.config.healing = config.healing;
+  init.config.quarantine = config.quarantine;
   init.config.lab = config.lab;
   init.config.model.enabled = config.model.enabled;
   init.config.model.thresholds_only = config.model.thresholds_only;

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <future>
 #include <mutex>
@@ -71,6 +72,23 @@ class FakeAgent : public AgentView {
   }
   std::map<std::string, std::uint64_t> Counters() const override { return counters; }
 
+  std::string QuarantineAdd(const NodeId& node, bool force) override {
+    if (!force && !refusal.empty()) return refusal;
+    quarantined.push_back({});
+    quarantined.back().name = NameOf(node);
+    quarantined.back().state = force ? "barred" : "quarantined";
+    quarantined.back().cause = "operator";
+    return "";
+  }
+  bool QuarantineRemove(const NodeId& node) override {
+    const auto it = std::find_if(quarantined.begin(), quarantined.end(),
+                                 [&](const auto& q) { return q.name == NameOf(node); });
+    if (it == quarantined.end()) return false;
+    quarantined.erase(it);
+    return true;
+  }
+  std::vector<QuarantineInfo> Quarantined() const override { return quarantined; }
+  std::vector<AccusationInfo> Accusations() const override { return accusations; }
   bool LabSilence(LinkId link) override {
     silenced = link;
     return facts_.lab_enabled;
@@ -94,7 +112,12 @@ class FakeAgent : public AgentView {
     replays = true;
     return facts_.lab_enabled;
   }
+  bool LabAccuse(bool flood) override {
+    accuses = flood ? 2 : 1;
+    return facts_.lab_enabled;
+  }
   bool LabOff() override {
+    accuses = 0;
     drop_share = 0;
     lie_factor = 1;
     lab_delay = Duration(0);
@@ -159,6 +182,9 @@ class FakeAgent : public AgentView {
   std::map<std::uint16_t, DeliverHandler> handlers;
   ReportListener report_listener;
   std::map<std::uint64_t, EventListener> event_listeners;
+  int accuses = 0;  // 2: in floods
+  std::vector<QuarantineInfo> quarantined;
+  std::vector<AccusationInfo> accusations;
   std::optional<LinkId> silenced;
   double drop_share = 0;
   std::optional<TrafficClass> drop_class;

@@ -24,6 +24,7 @@ int Main(int argc, char** argv) {
   app.footer("Exit status: 0 fine, 1 the answer is no, 2 usage, 3 no agent there.");
   AddShow(&app, &options, &exit);
   AddTwin(&app, &options, &exit);
+  AddQuarantine(&app, &options, &exit);
   AddLab(&app, &options, &exit);
   AddMessages(&app, &options, &exit);
   AddNetwork(&app, &options, &exit);

@@ -32,6 +32,7 @@ int Main(int argc, char** argv);
 // `app`, `options` and `exit` must outlive parsing.
 void AddShow(CLI::App* app, const Options* options, int* exit);  // status ... events
 void AddLab(CLI::App* app, const Options* options, int* exit);
+void AddQuarantine(CLI::App* app, const Options* options, int* exit);
 void AddTwin(CLI::App* app, const Options* options, int* exit);  // twin, whatif
 void AddMessages(CLI::App* app, const Options* options, int* exit);  // send, recv
 void AddNetwork(CLI::App* app, const Options* options, int* exit);

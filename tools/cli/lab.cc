@@ -29,6 +29,7 @@ void AddLab(CLI::App* app, const Options* options, int* exit) {
     std::string to;
     double factor = 1.0;
     double ms = 0.0;
+    bool flood = false;
   };
   auto arguments = std::make_shared<Arguments>();
   CLI::App* lab = app->add_subcommand("lab", "faults on purpose; needs [lab] enabled = true");
@@ -82,6 +83,15 @@ void AddLab(CLI::App* app, const Options* options, int* exit) {
   lab->add_subcommand("replay", "send what is forwarded once more")->callback([=] {
     *exit = Inject(*options, Json{{"command", "lab"}, {"fault", "replay"}},
                    "what is forwarded is sent twice until: selvage lab off");
+  });
+
+  CLI::App* accuse = lab->add_subcommand("accuse", "say of all neighbours that they drop packets");
+  accuse->add_flag("--flood", arguments->flood, "by the hundred, forged and old ones among them");
+  accuse->callback([=] {
+    *exit = Inject(
+        *options,
+        Json{{"command", "lab"}, {"fault", "accuse"}, {"flood", arguments->flood}},
+        "all neighbours are accused until: selvage lab off");
   });
 
   lab->add_subcommand("off", "end all laboratory faults")->callback([=] {

@@ -519,6 +519,30 @@ BOOST_FIXTURE_TEST_CASE(whatif_tells_who_would_be_cut_off_in_which_class, Fixtur
   BOOST_TEST(link["classes"][0]["islands"][0] == Json::array({"r0c0", "r0c1"}));
 }
 
+BOOST_FIXTURE_TEST_CASE(quarantine_is_listed_added_to_and_taken_from, Fixture) {
+  agent.names[TestId(2)] = "r0c1";
+  Start();
+  Json list = *Ask({{"command", "quarantine"}, {"action", "list"}});
+  BOOST_TEST(list.at("nodes").empty());
+  agent.refusal = "r0c2 would be cut off from r0c0";
+  const auto refused =
+      Ask({{"command", "quarantine"}, {"action", "add"}, {"to", "r0c1"}});
+  BOOST_TEST((refused.status().code() == absl::StatusCode::kFailedPrecondition));
+  BOOST_TEST(std::string(refused.status().message()).find("cut off") != std::string::npos);
+  BOOST_TEST(Ask({{"command", "quarantine"}, {"action", "add"}, {"to", "r0c1"}, {"force", true}})
+                 ->at("added") == "r0c1");
+  agent.accusations.push_back({"r0c2", "r0c1", "accuses", 3s});
+  list = *Ask({{"command", "quarantine"}, {"action", "list"}});
+  BOOST_TEST(list.at("nodes").at(0).at("node") == "r0c1");
+  BOOST_TEST(list.at("nodes").at(0).at("state") == "barred");
+  BOOST_TEST(!list.at("nodes").at(0).contains("left_s"));
+  BOOST_TEST(list.at("testimonies").at(0).at("says") == "accuses");
+  BOOST_TEST(Ask({{"command", "quarantine"}, {"action", "remove"}, {"to", "r0c1"}}).ok());
+  BOOST_TEST(!Ask({{"command", "quarantine"}, {"action", "remove"}, {"to", "r0c1"}}).ok());
+  BOOST_TEST((Ask({{"command", "quarantine"}, {"action", "burn"}}).status().code() ==
+              absl::StatusCode::kInvalidArgument));
+}
+
 BOOST_FIXTURE_TEST_CASE(whatif_refuses_what_is_not_on_the_map, Fixture) {
   agent.twin = Chain();
   agent.names[TestId(9)] = "away";

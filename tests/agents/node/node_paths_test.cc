@@ -47,6 +47,7 @@ struct Flow {
 void BuildLab(Mesh* mesh, const std::vector<std::pair<std::string, std::string>>& links) {
   NodeConfig lab;
   lab.lab = true;
+  lab.quarantine = false;  // what an origin does on its own; the rest: node_quarantine_test.cc
   std::set<std::string> names;
   for (const auto& [a, b] : links) {
     names.insert(a);

@@ -66,6 +66,7 @@ BOOST_AUTO_TEST_CASE(a_complete_file_is_read) {
   BOOST_TEST(config->node_name == "r0c0");
   BOOST_TEST(config->state_dir == "/var/lib/selvage");
   BOOST_TEST(config->healing);
+  BOOST_TEST(config->quarantine);
   BOOST_TEST(config->control_socket == "/run/selvage/control.sock");
   BOOST_TEST(config->api_endpoint == "ipc:///run/selvage/api.sock");
   BOOST_TEST(config->http_listen.empty());
@@ -91,9 +92,12 @@ BOOST_AUTO_TEST_CASE(a_complete_file_is_read) {
 
 BOOST_AUTO_TEST_CASE(what_is_left_out_is_off_or_has_its_default) {
   const auto config =
-      ParseConfig(kNode + "healing = false\n[tun]\naddress = \"fd00:0::1/64\"\n", "");
+      ParseConfig(kNode +
+                      "healing = false\nquarantine = false\n[tun]\naddress = \"fd00:0::1/64\"\n",
+                  "");
   BOOST_REQUIRE_MESSAGE(config.ok(), config.status().ToString());
   BOOST_TEST(!config->healing);
+  BOOST_TEST(!config->quarantine);
   BOOST_TEST(!config->lab);
   BOOST_TEST(config->control_socket.empty());
   BOOST_TEST(config->api_endpoint.empty());
@@ -141,7 +145,8 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_is_refused_with_the_one_that_was_meant) {
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_key_near_to_none_is_refused_with_the_list) {
-  CheckRefused(kNode + "colour = \"red\"\n", "4:1", "known are: name, state_dir, healing");
+  CheckRefused(kNode + "colour = \"red\"\n", "4:1",
+               "known are: name, state_dir, healing, quarantine");
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_section_is_refused) {

@@ -1,0 +1,129 @@
+#include "agents/quarantine/neighbor_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace selvage {
+namespace {
+
+// Fewer than this many probes around, or fewer than half of them answered: nothing is known of the
+// target, so nothing of who passes packets to it.
+constexpr int kAroundMin = 3;
+
+// Logarithm of the likelihood of `lost` of `sent` under loss `p`.
+double Likelihood(int sent, int lost, double p) {
+  double sum = 0;
+  if (lost > 0) sum += lost * std::log(p);
+  if (lost < sent) sum += (sent - lost) * std::log(1 - p);
+  return sum;
+}
+
+double LossOf(int sent, int answered) {
+  return sent == 0 ? 0 : static_cast<double>(sent - answered) / sent;
+}
+
+}  // namespace
+
+NeighborCheck::NeighborCheck(Time now, ShortId neighbor, std::vector<ShortId> targets, bool shared,
+                             Duration wait)
+    : neighbor_(neighbor),
+      targets_(std::move(targets)),
+      shared_(shared),
+      gap_(shared ? kGapShared : kGap),
+      wait_(wait),
+      through_(targets_.size()),
+      around_(targets_.size()),
+      next_(now) {}
+
+std::vector<NeighborCheck::Probe> NeighborCheck::TakeProbes(Time now, Random* random) {
+  std::vector<Probe> out;
+  if (done_ || now < next_) return out;
+  next_ = now + gap_;
+  if (rounds_ >= kProbesMax) return out;
+  const std::size_t n = targets_.size();
+  const auto round = static_cast<std::size_t>(rounds_++);
+  auto send = [&](std::size_t target, bool through) {
+    const std::uint64_t nonce = random->U64();
+    sent_.push_back({now, nonce, through, false, target});
+    out.push_back({targets_[target], nonce, through});
+  };
+  send(round % n, true);
+  send(round % n, false);
+  return out;
+}
+
+bool NeighborCheck::OnAnswer(ShortId from, std::uint64_t nonce) {
+  for (std::size_t i = settled_; i < sent_.size(); ++i) {
+    Sent& s = sent_[i];
+    if (s.nonce != nonce || s.answered || targets_[s.target] != from) continue;
+    s.answered = true;
+    return true;
+  }
+  return false;
+}
+
+void NeighborCheck::OnTimeout(Time now) {
+  if (done_) return;
+  // In the order of sending, and each only when its time is up: answers would else be counted
+  // before losses.
+  for (; settled_ < sent_.size() && now - sent_[settled_].at >= wait_; ++settled_) {
+    const Sent& s = sent_[settled_];
+    Tally& t = (s.through ? through_ : around_)[s.target];
+    ++t.sent;
+    t.answered += s.answered ? 1 : 0;
+  }
+  Judge();
+}
+
+// How sure it is that more is lost through the neighbour than around it; 0 when not enough more.
+double NeighborCheck::Evidence(const Tally& through, const Tally& around) const {
+  const double lost = LossOf(through.sent, through.answered);
+  const double anyhow = LossOf(around.sent, around.answered);
+  if (lost - anyhow < (shared_ ? kStepShared : kStep)) return 0;
+  const int sent = through.sent + around.sent;
+  const int answered = through.answered + around.answered;
+  return Likelihood(through.sent, through.sent - through.answered, lost) +
+         Likelihood(around.sent, around.sent - around.answered, anyhow) -
+         Likelihood(sent, sent - answered, LossOf(sent, answered));
+}
+
+void NeighborCheck::Judge() {
+  Tally all;
+  Tally beside;
+  bool clear = true;
+  std::size_t alone = targets_.size();
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    const Tally& a = around_[i];
+    // A target that is dead or out of reach says nothing.
+    if (a.sent < kAroundMin || 2 * a.answered < a.sent) continue;
+    const Tally& t = through_[i];
+    all.sent += t.sent;
+    all.answered += t.answered;
+    beside.sent += a.sent;
+    beside.answered += a.answered;
+    if (t.answered < kClearEachMin) clear = false;
+    if (Evidence(t, a) >= kBlameAt) alone = i;
+  }
+  result_.sent = all.sent;
+  result_.answered = all.answered;
+  result_.around_sent = beside.sent;
+  result_.around_answered = beside.answered;
+  if (Evidence(all, beside) >= kBlameAt) return End(Verdict::kDrops, ShortId(0));
+  if (alone < targets_.size()) return End(Verdict::kDrops, targets_[alone]);
+  const double honest =
+      std::clamp(1.5 * LossOf(beside.sent, beside.answered), kHonestLoss, 0.6);
+  const double drops = std::min(honest + (shared_ ? kStepShared : kStep), 0.98);
+  const int lost = all.sent - all.answered;
+  const double total = Likelihood(all.sent, lost, drops) - Likelihood(all.sent, lost, honest);
+  if (clear && all.sent > 0 && total <= kClearAt) return End(Verdict::kPasses, ShortId(0));
+  if (rounds_ >= kProbesMax && settled_ == sent_.size()) End(Verdict::kUndecided, ShortId(0));
+}
+
+void NeighborCheck::End(Verdict verdict, ShortId destination) {
+  result_.verdict = verdict;
+  result_.destination = destination;
+  done_ = true;
+}
+
+}  // namespace selvage

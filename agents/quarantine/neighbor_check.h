@@ -1,0 +1,106 @@
+// Does this neighbour pass packets on? Probes through it over the link to it, beside probes around.
+//
+// A probe is given to the neighbour itself, addressed to one of its other neighbours (a target),
+// which answers around it; it looks like telemetry, so the neighbour cannot tell it from data. A
+// second row of probes takes the way around there and back: it shows what the target and the
+// network lose anyhow. The neighbour is to blame when the two rows differ too much for chance, over
+// all targets or for one alone (a relay may drop what is for one destination): generalised
+// likelihood ratio of "two loss rates" against "one" of at least exp(kBlameAt) (Wilks 1938: twice
+// its logarithm is chi-squared with one degree of freedom, so 23 is passed by chance once in 1e6;
+// looking after each probe costs a factor of about ten), and rates at least kStep apart: what an
+// honest relay's own links lose after two tries and another way is less.
+//
+// It is cleared by Wald's sequential test (Annals of Mathematical Statistics 16, 1945) of honest
+// loss against kStep more: exp(kClearAt), 1 %, to clear one that drops that much.
+//
+// On a shared channel loss is the load's as a rule: only who passes next to nothing is blamed.
+//
+// Pure: time in, probes out. One object is one check. Bounded: kProbesMax probes each way.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "core/ids.h"
+#include "core/random.h"
+#include "core/time.h"
+
+namespace selvage {
+
+class NeighborCheck {
+ public:
+  static constexpr std::size_t kTargetsMax = 3;
+  static constexpr int kProbesMax = 160;  // each way
+  static constexpr Duration kGap = 12ms;
+  static constexpr Duration kGapShared = 50ms;
+  static constexpr double kHonestLoss = 0.02;
+  static constexpr double kStep = 0.1;
+  static constexpr double kStepShared = 0.6;
+  static constexpr double kBlameAt = 11.5;
+  static constexpr double kClearAt = -4.6;
+  static constexpr int kClearEachMin = 8;  // answers of each target
+
+  // `wait`: an answer takes no longer. REQUIRES: 1 to kTargetsMax targets.
+  NeighborCheck(Time now, ShortId neighbor, std::vector<ShortId> targets, bool shared,
+                Duration wait);
+
+  struct Probe {
+    ShortId to;
+    std::uint64_t nonce = 0;
+    bool through = false;  // else around the neighbour
+  };
+  // The next round, if it is due.
+  std::vector<Probe> TakeProbes(Time now, Random* random);
+  // False: not an answer to this check.
+  bool OnAnswer(ShortId from, std::uint64_t nonce);
+  void OnTimeout(Time now);
+  Time NextDeadline() const { return done_ ? kNever : next_; }
+  ShortId neighbor() const { return neighbor_; }
+  bool done() const { return done_; }
+
+  enum class Verdict : std::uint8_t { kUndecided, kDrops, kPasses };
+  struct Result {
+    Verdict verdict = Verdict::kUndecided;  // kUndecided: the targets do not answer, or too close
+    ShortId destination;  // kDrops: whom nothing reaches through it, if that is one target alone
+    int sent = 0;         // through it, with their fate known
+    int answered = 0;
+    int around_sent = 0;
+    int around_answered = 0;
+    int passed_permille() const { return sent == 0 ? 0 : 1000 * answered / sent; }
+  };
+  // REQUIRES: done().
+  const Result& result() const { return result_; }
+
+ private:
+  struct Sent {
+    Time at{};
+    std::uint64_t nonce = 0;
+    bool through = false;
+    bool answered = false;
+    std::size_t target = 0;
+  };
+  struct Tally {
+    int sent = 0;
+    int answered = 0;
+  };
+  double Evidence(const Tally& through, const Tally& around) const;
+  void Judge();
+  void End(Verdict verdict, ShortId destination);
+
+  ShortId neighbor_;
+  std::vector<ShortId> targets_;
+  bool shared_;
+  Duration gap_;
+  Duration wait_;
+  std::vector<Sent> sent_;
+  std::size_t settled_ = 0;  // those before it are in the tallies
+  std::vector<Tally> through_;
+  std::vector<Tally> around_;
+  int rounds_ = 0;
+  Time next_{};
+  bool done_ = false;
+  Result result_;
+};
+
+}  // namespace selvage

@@ -1,0 +1,116 @@
+#include "agents/quarantine/testimony_book.h"
+
+#include <algorithm>
+
+namespace selvage {
+
+TestimonyBook::Offer TestimonyBook::Consider(Time now, AdjacencyIndex from, const Testimony& t,
+                                             Epoch epoch) {
+  const ShortId witness = t.witness.Short();
+  const auto known = records_.find(witness.value);
+  if (known != records_.end()) {
+    const LinkStateVersion mine = known->second.testimony.version;
+    if (!(mine < t.version)) {
+      // It has what is here, or is told what is newer.
+      const auto n = neighbors_.find(from.value);
+      if (n != neighbors_.end() && mine == t.version) n->second.tell.erase(witness.value);
+      if (n != neighbors_.end() && t.version < mine && known->second.live) {
+        n->second.tell.insert(witness.value);
+        pending_ = true;
+      }
+      return Offer::kStale;
+    }
+  } else if (records_.size() >= kWitnessesMax) {
+    return Offer::kFull;
+  }
+  if (t.version.epoch != epoch) return Offer::kStale;
+  Ration& r = rations_[from.value];
+  r.left = std::min<double>(kOffersBurst,
+                            r.left + ToSeconds(now - r.filled) * kOffersPerSecond);
+  r.filled = now;
+  if (r.left < 1) return Offer::kThrottled;
+  r.left -= 1;
+  if (known != records_.end() && now - known->second.arrived < kWitnessGap) {
+    return Offer::kThrottled;
+  }
+  return Offer::kWanted;
+}
+
+void TestimonyBook::Put(Time now, Testimony t, AdjacencyIndex from) {
+  const std::uint32_t witness = t.witness.Short().value;
+  Record& r = records_[witness];
+  r.testimony = std::move(t);
+  r.arrived = now;
+  r.live = true;
+  for (auto& [index, n] : neighbors_) {
+    if (index != from.value) n.tell.insert(witness);
+  }
+  pending_ = true;
+  next_expiry_ = std::min(next_expiry_, now + kLifetime);
+  live_ = static_cast<std::size_t>(std::count_if(
+      records_.begin(), records_.end(), [](const auto& e) { return e.second.live; }));
+}
+
+void TestimonyBook::SetNeighbors(const std::vector<AdjacencyIndex>& neighbors) {
+  for (auto it = neighbors_.begin(); it != neighbors_.end();) {
+    const bool there = std::any_of(neighbors.begin(), neighbors.end(),
+                                   [&](AdjacencyIndex n) { return n.value == it->first; });
+    if (!there) rations_.erase(it->first);
+    it = there ? std::next(it) : neighbors_.erase(it);
+  }
+  for (AdjacencyIndex n : neighbors) {
+    const auto [it, fresh] = neighbors_.try_emplace(n.value);
+    if (!fresh) continue;
+    for (const auto& [witness, record] : records_) {
+      if (!record.live) continue;
+      it->second.tell.insert(witness);
+      pending_ = true;
+    }
+  }
+}
+
+void TestimonyBook::OnLost(AdjacencyIndex to, const std::vector<ShortId>& witnesses) {
+  const auto n = neighbors_.find(to.value);
+  if (n == neighbors_.end()) return;
+  for (ShortId witness : witnesses) {
+    const auto it = records_.find(witness.value);
+    if (it == records_.end() || !it->second.live) continue;
+    n->second.tell.insert(witness.value);
+    pending_ = true;
+  }
+}
+
+bool TestimonyBook::Expire(Time now) {
+  if (now < next_expiry_) return false;
+  bool any = false;
+  next_expiry_ = kNever;
+  live_ = 0;
+  for (auto& [witness, r] : records_) {
+    if (r.live && now - r.arrived >= kLifetime) {
+      r.live = false;
+      r.testimony.words.clear();
+      r.testimony.encoded.clear();
+      any = true;
+    }
+    if (!r.live) continue;
+    ++live_;
+    next_expiry_ = std::min(next_expiry_, r.arrived + kLifetime);
+  }
+  return any;
+}
+
+std::vector<TestimonyBook::Message> TestimonyBook::TakeMessages() {
+  std::vector<Message> out;
+  for (auto& [index, n] : neighbors_) {
+    for (std::uint32_t witness : n.tell) {
+      const auto it = records_.find(witness);
+      if (it == records_.end() || !it->second.live) continue;
+      out.push_back({AdjacencyIndex(index), ShortId(witness), it->second.testimony.encoded});
+    }
+    n.tell.clear();
+  }
+  pending_ = false;
+  return out;
+}
+
+}  // namespace selvage
