@@ -63,7 +63,7 @@ bool NodeCore::Impl::OnPathMessage(Time now, const DataHeader& header, Adjacency
     case PayloadKind::kProbeAnswer: {
       ByteReader body(m.body);
       const std::uint64_t nonce = body.U64();
-      if (body.ok() && !quarantine_.OnAnswer(m.origin, nonce)) {
+      if (body.ok() && !quarantine_.OnAnswer(now, m.origin, nonce)) {
         paths_.OnAnswer(now, m.origin, nonce);
       }
       return true;

@@ -6,7 +6,8 @@
 namespace selvage {
 namespace {
 
-constexpr Duration kWaitMin = 300ms;
+// Long enough to tell what waits in a queue from what is dropped.
+constexpr Duration kWaitMin = 600ms;
 constexpr Duration kWaitMax = 1500ms;
 constexpr Duration kWaitMargin = 250ms;
 // About the size of small telemetry, so that probes cost little and look like data.
@@ -18,6 +19,7 @@ std::optional<Quarantine::Access> NodeCore::Impl::AccessTo(ShortId neighbor) con
   if (!config_.quarantine) return std::nullopt;
   for (const Adjacency* a : present_) {
     if (a->neighbor() != neighbor || a->slow || !Usable(*a)) continue;
+    if (a->pacer.on()) continue;  // full: what waits here would be put down to the neighbour
     return Quarantine::Access{
         a->shared, std::clamp<Duration>(4 * a->monitor.srtt() + kWaitMargin, kWaitMin, kWaitMax)};
   }

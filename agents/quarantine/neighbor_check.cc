@@ -26,12 +26,13 @@ double LossOf(int sent, int answered) {
 }  // namespace
 
 NeighborCheck::NeighborCheck(Time now, ShortId neighbor, std::vector<ShortId> targets, bool shared,
-                             Duration wait)
+                             Duration wait, double allowance)
     : neighbor_(neighbor),
       targets_(std::move(targets)),
       shared_(shared),
       gap_(shared ? kGapShared : kGap),
       wait_(wait),
+      allowance_(allowance),
       through_(targets_.size()),
       around_(targets_.size()),
       next_(now) {}
@@ -53,14 +54,23 @@ std::vector<NeighborCheck::Probe> NeighborCheck::TakeProbes(Time now, Random* ra
   return out;
 }
 
-bool NeighborCheck::OnAnswer(ShortId from, std::uint64_t nonce) {
-  for (std::size_t i = settled_; i < sent_.size(); ++i) {
+bool NeighborCheck::OnAnswer(Time now, ShortId from, std::uint64_t nonce) {
+  for (std::size_t i = 0; i < sent_.size(); ++i) {
     Sent& s = sent_[i];
     if (s.nonce != nonce || s.answered || targets_[s.target] != from) continue;
     s.answered = true;
+    late_ = late_ || (s.through && i < settled_);
+    Delays& d = s.through ? delay_through_ : delay_around_;
+    ++d.count;
+    d.sum += now - s.at;
     return true;
   }
   return false;
+}
+
+bool NeighborCheck::queued() const {
+  return late_ || (delay_through_.count > 0 && delay_around_.count > 0 &&
+                   delay_through_.mean() > delay_around_.mean() + kQueue);
 }
 
 void NeighborCheck::OnTimeout(Time now) {
@@ -76,16 +86,38 @@ void NeighborCheck::OnTimeout(Time now) {
   Judge();
 }
 
-// How sure it is that more is lost through the neighbour than around it; 0 when not enough more.
+double NeighborCheck::Step(double anyhow) const {
+  const double step = kStep + 2 * anyhow + allowance_;
+  return std::max(shared_ ? kStepShared : kStep,
+                  std::min(step, (1 - kPassesNone) * (1 - anyhow)));
+}
+
+// How sure it is that more is lost through the neighbour than around it, beside the allowance; 0
+// when not enough more.
 double NeighborCheck::Evidence(const Tally& through, const Tally& around) const {
   const double lost = LossOf(through.sent, through.answered);
   const double anyhow = LossOf(around.sent, around.answered);
-  if (lost - anyhow < (shared_ ? kStepShared : kStep)) return 0;
+  const double step = Step(anyhow);
+  if (lost - anyhow < step) return 0;
+  // Where links lose much, the step has to be seen, not met once on the way.
+  if (step > 2 * kStep && !shared_ && through.sent < kLossySent) return 0;
+  const int through_lost = through.sent - through.answered;
+  const int around_lost = around.sent - around.answered;
+  // The likeliest loss around if nobody drops: pooled where nothing is allowed for, else on a grid.
   const int sent = through.sent + around.sent;
-  const int answered = through.answered + around.answered;
-  return Likelihood(through.sent, through.sent - through.answered, lost) +
-         Likelihood(around.sent, around.sent - around.answered, anyhow) -
-         Likelihood(sent, sent - answered, LossOf(sent, answered));
+  const double pooled = LossOf(sent, through.answered + around.answered);
+  double nobody = Likelihood(sent, through_lost + around_lost, pooled);
+  if (allowance_ > 0) {
+    constexpr int kGrid = 100;
+    for (int i = 1; i < kGrid; ++i) {
+      const double p = static_cast<double>(i) / kGrid;
+      const double q = std::min(p + allowance_, 1 - kPassesNone * (1 - p));
+      nobody = std::max(nobody, Likelihood(through.sent, through_lost, q) +
+                                    Likelihood(around.sent, around_lost, p));
+    }
+  }
+  return Likelihood(through.sent, through_lost, lost) +
+         Likelihood(around.sent, around_lost, anyhow) - nobody;
 }
 
 void NeighborCheck::Judge() {
@@ -109,11 +141,12 @@ void NeighborCheck::Judge() {
   result_.answered = all.answered;
   result_.around_sent = beside.sent;
   result_.around_answered = beside.answered;
-  if (Evidence(all, beside) >= kBlameAt) return End(Verdict::kDrops, ShortId(0));
-  if (alone < targets_.size()) return End(Verdict::kDrops, targets_[alone]);
-  const double honest =
-      std::clamp(1.5 * LossOf(beside.sent, beside.answered), kHonestLoss, 0.6);
-  const double drops = std::min(honest + (shared_ ? kStepShared : kStep), 0.98);
+  const bool blame = !queued();
+  if (blame && Evidence(all, beside) >= kBlameAt) return End(Verdict::kDrops, ShortId(0));
+  if (blame && alone < targets_.size()) return End(Verdict::kDrops, targets_[alone]);
+  const double anyhow = LossOf(beside.sent, beside.answered);
+  const double honest = std::clamp(1.5 * anyhow, kHonestLoss, 0.6);
+  const double drops = std::min(honest + Step(anyhow), 0.98);
   const int lost = all.sent - all.answered;
   const double total = Likelihood(all.sent, lost, drops) - Likelihood(all.sent, lost, honest);
   if (clear && all.sent > 0 && total <= kClearAt) return End(Verdict::kPasses, ShortId(0));

@@ -7,11 +7,18 @@
 // all targets or for one alone (a relay may drop what is for one destination): generalised
 // likelihood ratio of "two loss rates" against "one" of at least exp(kBlameAt) (Wilks 1938: twice
 // its logarithm is chi-squared with one degree of freedom, so 23 is passed by chance once in 1e6;
-// looking after each probe costs a factor of about ten), and rates at least kStep apart: what an
-// honest relay's own links lose after two tries and another way is less.
+// looking after each probe costs a factor of about ten), and rates far enough apart: kStep, more than
+// what an honest relay's own links lose after two tries and another way, and twice what is lost
+// around, for its links may be worse than those. Where links lose much, that leaves only who passes
+// next to nothing (kPassesNone of what the way around does): outages of single links come in
+// stretches, which chance as above does not allow for.
 //
 // It is cleared by Wald's sequential test (Annals of Mathematical Statistics 16, 1945) of honest
 // loss against kStep more: exp(kClearAt), 1 %, to clear one that drops that much.
+//
+// A full link loses and delays what an honest relay would pass on. So who delays is not blamed: when
+// what is answered through it takes kQueue longer than around, or answers come after their time, a
+// queue stands there. (A relay that drops some and delays the rest is left by whoever suffers.)
 //
 // On a shared channel loss is the load's as a rule: only who passes next to nothing is blamed.
 //
@@ -37,13 +44,17 @@ class NeighborCheck {
   static constexpr double kHonestLoss = 0.02;
   static constexpr double kStep = 0.1;
   static constexpr double kStepShared = 0.6;
+  static constexpr double kPassesNone = 0.25;
+  static constexpr int kLossySent = 48;  // by chance a rate is 7 % off then (one deviation)
+  static constexpr Duration kQueue = 50ms;  // as the pacer's, routing/pacer.h
   static constexpr double kBlameAt = 11.5;
   static constexpr double kClearAt = -4.6;
   static constexpr int kClearEachMin = 8;  // answers of each target
 
-  // `wait`: an answer takes no longer. REQUIRES: 1 to kTargetsMax targets.
+  // `wait`: an answer takes no longer. `allowance`: 0 to 1, what is known to be lost on the links to
+  // the neighbour and from it to the targets. REQUIRES: 1 to kTargetsMax targets.
   NeighborCheck(Time now, ShortId neighbor, std::vector<ShortId> targets, bool shared,
-                Duration wait);
+                Duration wait, double allowance = 0);
 
   struct Probe {
     ShortId to;
@@ -53,11 +64,13 @@ class NeighborCheck {
   // The next round, if it is due.
   std::vector<Probe> TakeProbes(Time now, Random* random);
   // False: not an answer to this check.
-  bool OnAnswer(ShortId from, std::uint64_t nonce);
+  bool OnAnswer(Time now, ShortId from, std::uint64_t nonce);
   void OnTimeout(Time now);
   Time NextDeadline() const { return done_ ? kNever : next_; }
   ShortId neighbor() const { return neighbor_; }
   bool done() const { return done_; }
+  // A queue stands at the neighbour, or behind it.
+  bool queued() const;
 
   enum class Verdict : std::uint8_t { kUndecided, kDrops, kPasses };
   struct Result {
@@ -84,6 +97,13 @@ class NeighborCheck {
     int sent = 0;
     int answered = 0;
   };
+  struct Delays {
+    int count = 0;
+    Duration sum{0};
+    Duration mean() const { return count == 0 ? Duration(0) : sum / count; }
+  };
+  // How much more has to be lost through the neighbour than the share `anyhow` around it.
+  double Step(double anyhow) const;
   double Evidence(const Tally& through, const Tally& around) const;
   void Judge();
   void End(Verdict verdict, ShortId destination);
@@ -93,10 +113,14 @@ class NeighborCheck {
   bool shared_;
   Duration gap_;
   Duration wait_;
+  double allowance_;
   std::vector<Sent> sent_;
   std::size_t settled_ = 0;  // those before it are in the tallies
   std::vector<Tally> through_;
   std::vector<Tally> around_;
+  Delays delay_through_;
+  Delays delay_around_;
+  bool late_ = false;  // an answer through the neighbour came after its time
   int rounds_ = 0;
   Time next_{};
   bool done_ = false;

@@ -95,7 +95,7 @@ class Quarantine {
   void OnDistrusted(Time now, ShortId node, ShortId destination);
   // A verified testimony of somebody else entered the book.
   void OnTestimony(Time now, ShortId witness);
-  bool OnAnswer(ShortId from, std::uint64_t nonce);
+  bool OnAnswer(Time now, ShortId from, std::uint64_t nonce);
   void OnTimeout(Time now);
   Time NextDeadline() const;
   TestimonyBook& book() { return book_; }

@@ -102,8 +102,15 @@ bool Quarantine::BeginCheck(Time now, ShortId node, const Wanted& w) {
   }
   if (targets.empty()) return false;
   ++counters_.checks;
-  checks_.emplace_back(NeighborCheck(now, node, std::move(targets), access->shared, access->wait),
-                       w.asked);
+  // What its links are known to lose, after the two tries of each hop.
+  std::uint32_t worst = 0;
+  for (ShortId t : targets) {
+    if (AreNeighbors(map_, node, t)) worst = std::max(worst, LossBetween(map_, node, t));
+  }
+  const double allowance = (LossBetween(map_, self_, node) + worst) / 1000.0;
+  checks_.emplace_back(
+      NeighborCheck(now, node, std::move(targets), access->shared, access->wait, allowance),
+      w.asked);
   return true;
 }
 
@@ -118,6 +125,10 @@ void Quarantine::StepChecks(Time now) {
   }
   for (std::size_t i = 0; i < checks_.size();) {
     NeighborCheck& check = checks_[i].first;
+    if (!access_(check.neighbor())) {  // its link fails or it restarts: that is no dropping
+      checks_.erase(checks_.begin() + static_cast<std::ptrdiff_t>(i));
+      continue;
+    }
     check.OnTimeout(now);
     for (const NeighborCheck::Probe& p : check.TakeProbes(now, random_)) {
       ++counters_.probes;
@@ -169,9 +180,9 @@ void Quarantine::EndCheck(Time now, const NeighborCheck& check, bool asked) {
   Decide(now);
 }
 
-bool Quarantine::OnAnswer(ShortId from, std::uint64_t nonce) {
+bool Quarantine::OnAnswer(Time now, ShortId from, std::uint64_t nonce) {
   return std::any_of(checks_.begin(), checks_.end(),
-                     [&](auto& c) { return c.first.OnAnswer(from, nonce); });
+                     [&](auto& c) { return c.first.OnAnswer(now, from, nonce); });
 }
 
 void Quarantine::Say(Time now, Word word, Duration lifetime) {

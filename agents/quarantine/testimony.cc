@@ -10,9 +10,8 @@ namespace {
 
 Bytes SignedBytes(const std::string& body) {
   static constexpr char kContext[] = "selvage testimony 1";
-  Bytes out = ByteSpan::Of(kContext).ToBytes();
-  out.insert(out.end(), body.begin(), body.end());
-  return out;
+  const std::string all = kContext + body;
+  return Bytes(all.begin(), all.end());
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #define BOOST_TEST_MODULE neighbor_check_test
 #include <boost/test/unit_test.hpp>
+#include <map>
 
 #include "agents/quarantine/neighbor_check.h"
 
@@ -18,17 +19,17 @@ struct Outcome {
 
 // A neighbour that loses `drop` of what is for `only` (0: all), on a network that loses `around`.
 Outcome Run(std::uint64_t seed, double drop, double around = 0, ShortId only = ShortId(0),
-            bool shared = false) {
+            bool shared = false, double allowance = 0) {
   Random random(seed);
   Random fate(seed * 77 + 1);
-  NeighborCheck check(At(0s), kNeighbor, kTargets, shared, 300ms);
+  NeighborCheck check(At(0s), kNeighbor, kTargets, shared, 300ms, allowance);
   Time now = At(0s);
   while (!check.done()) {
     check.OnTimeout(now);
     for (const NeighborCheck::Probe& p : check.TakeProbes(now, &random)) {
       const bool hit = p.through && (only.value == 0 || p.to == only);
       const double loss = 1 - (1 - around) * (1 - (hit ? drop : 0));
-      if (fate.Uniform() >= loss) BOOST_TEST(check.OnAnswer(p.to, p.nonce));
+      if (fate.Uniform() >= loss) BOOST_TEST(check.OnAnswer(now, p.to, p.nonce));
     }
     if (!check.done()) {
       BOOST_REQUIRE(check.NextDeadline() > now);
@@ -75,6 +76,45 @@ BOOST_AUTO_TEST_CASE(loss_that_is_everywhere_is_nobodys) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(where_links_lose_much_only_who_passes_next_to_nothing_is_blamed) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    // A stretch in which its own links were worse than those around is not its doing.
+    BOOST_TEST((Run(seed, 0.3, 0.3).result.verdict != NeighborCheck::Verdict::kDrops));
+    BOOST_TEST((Run(seed, 1, 0.3).result.verdict == NeighborCheck::Verdict::kDrops));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_its_links_are_known_to_lose_is_not_put_down_to_the_neighbor) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    const Outcome o = Run(seed, 0.2, 0, ShortId(0), false, 0.2);
+    BOOST_TEST((o.result.verdict != NeighborCheck::Verdict::kDrops));
+    BOOST_TEST((Run(seed, 1, 0, ShortId(0), false, 0.6).result.verdict ==
+                NeighborCheck::Verdict::kDrops));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(who_delays_what_it_passes_has_a_queue_and_is_not_blamed) {
+  Random random(3);
+  NeighborCheck check(At(0s), kNeighbor, kTargets, false, 300ms);
+  std::multimap<Time, NeighborCheck::Probe> answers;
+  Time now = At(0s);
+  int round = 0;
+  while (!check.done()) {
+    for (auto it = answers.begin(); it != answers.end() && it->first <= now;
+         it = answers.erase(it)) {
+      check.OnAnswer(now, it->second.to, it->second.nonce);
+    }
+    check.OnTimeout(now);
+    for (const NeighborCheck::Probe& p : check.TakeProbes(now, &random)) {
+      if (p.through && ++round % 2 == 0) continue;  // half is lost
+      answers.emplace(now + (p.through ? 150ms : 5ms), p);
+    }
+    now += 4ms;
+  }
+  BOOST_TEST(check.queued());
+  BOOST_TEST((check.result().verdict != NeighborCheck::Verdict::kDrops));
+}
+
 BOOST_AUTO_TEST_CASE(one_destination_in_vain_is_named) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     const Outcome o = Run(seed, 1, 0, ShortId(3));
@@ -102,10 +142,10 @@ BOOST_AUTO_TEST_CASE(strangers_answers_do_not_count) {
   NeighborCheck check(At(0s), kNeighbor, kTargets, false, 300ms);
   const auto probes = check.TakeProbes(At(0s), &random);
   BOOST_REQUIRE(!probes.empty());
-  BOOST_TEST(!check.OnAnswer(ShortId(99), probes[0].nonce));
-  BOOST_TEST(!check.OnAnswer(probes[0].to, probes[0].nonce + 1));
-  BOOST_TEST(check.OnAnswer(probes[0].to, probes[0].nonce));
-  BOOST_TEST(!check.OnAnswer(probes[0].to, probes[0].nonce));  // once
+  BOOST_TEST(!check.OnAnswer(At(1ms), ShortId(99), probes[0].nonce));
+  BOOST_TEST(!check.OnAnswer(At(1ms), probes[0].to, probes[0].nonce + 1));
+  BOOST_TEST(check.OnAnswer(At(1ms), probes[0].to, probes[0].nonce));
+  BOOST_TEST(!check.OnAnswer(At(1ms), probes[0].to, probes[0].nonce));  // once
 }
 
 }  // namespace
