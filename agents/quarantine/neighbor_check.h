@@ -1,24 +1,25 @@
-// Does this neighbour pass packets on? Probes through it over the link to it, beside probes around.
+// Does this neighbour pass packets on? Probes through it, beside probes around it.
 //
 // A probe is given to the neighbour itself, addressed to one of its other neighbours (a target),
 // which answers around it; it looks like telemetry, so the neighbour cannot tell it from data. A
 // second row of probes takes the way around there and back: it shows what the target and the
-// network lose anyhow. The neighbour is to blame when the two rows differ too much for chance, over
-// all targets or for one alone (a relay may drop what is for one destination): generalised
-// likelihood ratio of "two loss rates" against "one" of at least exp(kBlameAt) (Wilks 1938: twice
-// its logarithm is chi-squared with one degree of freedom, so 23 is passed by chance once in 1e6;
-// looking after each probe costs a factor of about ten), and rates far enough apart: kStep, more than
-// what an honest relay's own links lose after two tries and another way, and twice what is lost
-// around, for its links may be worse than those. Where links lose much, that leaves only who passes
-// next to nothing (kPassesNone of what the way around does): outages of single links come in
-// stretches, which chance as above does not allow for.
+// network lose anyhow. The neighbour is to blame when the two rows differ too much for chance,
+// over all targets or for one alone (a relay may drop what is for one destination): generalised
+// likelihood ratio of "two loss rates" against "one" of at least exp(kBlameAt) (Wilks 1938:
+// twice its logarithm is chi-squared with one degree of freedom, so 23 is passed by chance once
+// in 1e6; looking after each probe costs a factor of about ten), and rates far enough apart:
+// kStep, more than what an honest relay's own links lose after two tries and another way, and
+// twice what is lost around, for its links may be worse than those. Where links lose much, that
+// leaves only who passes next to nothing (kPassesNone of what the way around does): outages of
+// single links come in stretches, which chance as above does not allow for.
 //
 // It is cleared by Wald's sequential test (Annals of Mathematical Statistics 16, 1945) of honest
 // loss against kStep more: exp(kClearAt), 1 %, to clear one that drops that much.
 //
-// A full link loses and delays what an honest relay would pass on. So who delays is not blamed: when
-// what is answered through it takes kQueue longer than around, or answers come after their time, a
-// queue stands there. (A relay that drops some and delays the rest is left by whoever suffers.)
+// A full link loses and delays what an honest relay would pass on. So who delays is not blamed:
+// when what is answered through it takes kQueue longer than around, or answers come after their
+// time, a queue stands there. (A relay that drops some and delays the rest is left by whoever
+// suffers.)
 //
 // On a shared channel loss is the load's as a rule: only who passes next to nothing is blamed.
 //
@@ -51,8 +52,8 @@ class NeighborCheck {
   static constexpr double kClearAt = -4.6;
   static constexpr int kClearEachMin = 8;  // answers of each target
 
-  // `wait`: an answer takes no longer. `allowance`: 0 to 1, what is known to be lost on the links to
-  // the neighbour and from it to the targets. REQUIRES: 1 to kTargetsMax targets.
+  // `wait`: an answer takes no longer. `allowance`: 0 to 1, what is known to be lost on the links
+  // to the neighbour and from it to the targets. REQUIRES: 1 to kTargetsMax targets.
   NeighborCheck(Time now, ShortId neighbor, std::vector<ShortId> targets, bool shared,
                 Duration wait, double allowance = 0);
 
