@@ -219,9 +219,12 @@ void Sender::OnReport(Time now, ShortId from, const FlowReport& report, Duration
   if (found == flows_.end() || found->second.pending.empty()) return;
   Flow& flow = found->second;
   const std::uint32_t epoch = report.epoch.value;
+  Peer& peer = peers_[key.first];
   // The longest trip of those that were sent once (Karn): it contains the receiver's batching.
   auto measure = [&](const Kept& k) {
-    if (k.attempts == 1 && !k.held) *rtt = std::max(*rtt, now - k.last_sent);
+    if (k.attempts != 1 || k.held || k.late_copy) return;
+    *rtt = std::max(*rtt, now - k.last_sent);
+    if (!k.second && k.last_sent > peer.worry_began) peer.worries = 0;
   };
   auto settle = [&](std::uint64_t first, std::uint64_t last) {
     for (auto it = flow.pending.lower_bound({epoch, first});
@@ -335,11 +338,33 @@ bool Sender::worried(Time now, ShortId to) const {
   return it != peers_.end() && now < it->second.worried_until;
 }
 
+void Sender::BeginWorry(Time now, ShortId to, Peer* peer) {
+  ++counters_.worries;
+  peer->worried_until = now + kWorry * (1 << std::min(peer->worries, kWorryDoublings));
+  peer->worry_began = now;
+  ++peer->worries;
+  if (peer->worries < kWorriesToDoubt) return;
+  Doubt doubt;
+  doubt.to = to;
+  doubt.round_trip = peer->rtt.Overdue();
+  for (auto f = flows_.lower_bound({to.value, 0}); f != flows_.end() && f->first.first == to.value;
+       ++f) {
+    if (!IsCritical(f->first.second)) break;
+    for (const auto& [place, number] : f->second.pending) {
+      const Kept& k = outbox_.at(number);
+      if (k.attempts == 0 || k.held || k.second) continue;
+      ++doubt.packets;
+      doubt.silence = std::max(doubt.silence, now - k.last_sent);
+    }
+  }
+  doubts_.push_back(doubt);
+}
+
 // What is under way to `to` and not on two paths yet: now it is.
 void Sender::Worry(Time now, ShortId to) {
   Peer& peer = peers_[to.value];
-  if (now >= peer.worried_until) ++counters_.worries;
-  peer.worried_until = now + kWorry;
+  if (now >= peer.worried_until) BeginWorry(now, to, &peer);
+  peer.worried_until = std::max(peer.worried_until, now + kWorry);
   int left = kSecondsMax;
   for (auto f = flows_.lower_bound({to.value, 0}); f != flows_.end() && f->first.first == to.value;
        ++f) {
@@ -348,7 +373,7 @@ void Sender::Worry(Time now, ShortId to) {
       Kept& k = outbox_.at(number);
       if (k.attempts == 0 || k.held || k.second) continue;
       if (left-- == 0) return;
-      k.second = true;
+      k.second = k.late_copy = true;
       Seal(k, AttemptName(k.attempt_base, k.attempts - 1), OutgoingPacket::Paths::kSecondOnly,
            &packets_);
     }
@@ -380,6 +405,7 @@ void Sender::Attempt(Time now, Kept* k) {
   }
   const bool critical = IsCritical(k->flow);
   k->second = critical && now < peer.worried_until;
+  k->late_copy = false;
   Seal(*k, AttemptName(k->attempt_base, k->attempts),
        k->second ? OutgoingPacket::Paths::kTwo : OutgoingPacket::Paths::kOne, &packets_);
   if (k->held) --flows_[{k->message.to.value, k->flow}].held;

@@ -14,7 +14,10 @@
 // way, for the destination's memory is bounded too.
 //
 // While receipts are overdue the sender is worried about that destination: critical packets, those
-// under way and new ones, are asked to take a second, disjoint path.
+// under way and new ones, are asked to take a second, disjoint path. When worry ends and nothing
+// that then goes on one path is answered either, the next one lasts twice as long, and the third in
+// a row is a doubt about the path itself, which is told: relays that swallow packets would
+// otherwise hide behind the second copies.
 //
 // Bounded by Limits. Each event costs O(log n): messages are indexed by deadline and by
 // (destination, flow, epoch, sequence). Sans-I/O.
@@ -71,6 +74,8 @@ class Sender {
   static constexpr int kRetriesPerRoundMax = 512;
   // Worry outlasts its last reason by this; a repair takes some 30 ms.
   static constexpr Duration kWorry = 50ms;
+  static constexpr int kWorryDoublings = 4;  // to 800 ms
+  static constexpr int kWorriesToDoubt = 3;
   // What is under way is sent a second time when worry begins, at most so many messages.
   static constexpr int kSecondsMax = 64;
   // The destination has it in memory, waiting for its turn: only its restart could lose it.
@@ -120,6 +125,15 @@ class Sender {
   std::vector<Settled> TakeExpired() { return std::exchange(expired_, {}); }
   std::vector<StoreWrite> TakeWrites() { return std::exchange(writes_, {}); }
 
+  // Only what took two paths to `to` gets there.
+  struct Doubt {
+    ShortId to;
+    std::uint64_t packets = 0;  // that went on one path and have no receipt
+    Duration silence{0};        // since the oldest of those left
+    Duration round_trip{0};     // with its variation
+  };
+  std::vector<Doubt> TakeDoubts() { return std::exchange(doubts_, {}); }
+
   // Receipts from `to` are, or were a moment ago, overdue.
   bool worried(Time now, ShortId to) const;
 
@@ -151,6 +165,7 @@ class Sender {
     bool released = false;  // its turn in the flow has come
     bool held = false;      // the destination has it in memory
     bool second = false;    // this attempt took two paths
+    bool late_copy = false;  // the second copy left after the first
     std::uint32_t attempts = 0;
     std::uint8_t attempt_base = 0;  // first value of the header's attempt
     Time last_sent{};
@@ -174,6 +189,8 @@ class Sender {
   struct Peer {
     RoundTrip rtt;
     Time worried_until{};
+    Time worry_began{};
+    int worries = 0;  // in a row: no receipt for anything sent on one path since the first
     Time round_end{};
     int round_size = kRetriesPerRound;
     int round_left = 0;
@@ -196,6 +213,7 @@ class Sender {
   // False: enough was sent again in this round.
   bool TakeRetry(Time now, Peer* peer);
   void Worry(Time now, ShortId to);
+  void BeginWorry(Time now, ShortId to, Peer* peer);
   void OnReport(Time now, ShortId from, const FlowReport& report, Duration* rtt,
                 std::vector<Settled>* out);
   // Tells the destination what will never come, when it is known to wait.
@@ -214,6 +232,7 @@ class Sender {
   std::vector<OutgoingPacket> packets_;
   std::vector<Settled> expired_;
   std::vector<StoreWrite> writes_;
+  std::vector<Doubt> doubts_;
   Counters counters_;
 };
 

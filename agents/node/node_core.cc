@@ -177,6 +177,11 @@ void NodeCore::Impl::Settle(Time now) {
     Adjacency* a = FindAdjacency(f.to);
     if (a != nullptr) SendControl(now, a, f.content, std::move(f.origins), true);
   }
+  for (const Sender::Doubt& d : sender_.TakeDoubts()) {
+    if (!config_.healing) continue;
+    paths_.OnDoubt(now, {d.to, TrafficClass::kCritical, true, true, d.packets, 0, d.silence,
+                         d.round_trip});
+  }
   if (now >= progress_.NextDeadline() || !paths_.idle()) SettlePaths(now);
   if (now >= quarantine_.NextDeadline() || !quarantine_.idle() || quarantine_.book().pending()) {
     SettleQuarantine(now);

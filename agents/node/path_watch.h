@@ -53,6 +53,8 @@ class PathWatch {
   void OnReport(Time now, ShortId from, const ProgressReport& report);
   void OnReceipt(Time now, ShortId from, std::uint16_t flow, std::uint64_t sequence);
   void OnAnswer(Time now, ShortId from, std::uint64_t nonce);
+  // Something else saw that a flow makes no progress on its path.
+  void OnDoubt(Time now, const FlowProgress::Alarm& alarm) { Open(now, alarm); }
   // The map or an own adjacency changed.
   void OnRoutesChanged(Time now);
   void OnTimeout(Time now);

@@ -229,6 +229,65 @@ BOOST_AUTO_TEST_CASE(an_ip_packet_leaves_at_once_and_is_written_only_without_a_r
   BOOST_TEST(settled[0].write->key == writes[0].key);
 }
 
+// What goes on one path is swallowed, what goes on two arrives: messages a millisecond apart, for
+// `length`. Returns the doubts; *overdue: the longest a message waited for its second copy.
+std::vector<Sender::Doubt> Swallow(Sending* s, std::uint64_t* sequence, Duration length,
+                                   Duration* overdue) {
+  std::vector<Sender::Doubt> doubts;
+  std::map<std::uint64_t, Time> left;
+  std::set<std::uint64_t> copied;
+  for (const Time end = s->now + length; s->now < end; s->now += 1ms) {
+    s->Accept(s->Message(kCritical, 10));
+    left[++*sequence] = s->now;
+    for (const auto& p : s->Packets()) {
+      if (p.header.traffic_class != kCritical || p.paths == OutgoingPacket::Paths::kOne) continue;
+      const std::uint64_t n = p.header.id.sequence;
+      *overdue = std::max(*overdue, s->now - left[n]);
+      copied.insert(n);
+    }
+    while (!copied.empty() && copied.count(left.begin()->first) > 0) left.erase(left.begin());
+    s->Receipt(kCritical, left.empty() ? *sequence + 1 : left.begin()->first);
+    for (const Sender::Doubt& d : s->sender.TakeDoubts()) doubts.push_back(d);
+  }
+  return doubts;
+}
+
+BOOST_AUTO_TEST_CASE(worry_that_returns_at_once_lasts_longer_and_the_third_is_a_doubt_about_the_path) {
+  Sending s;
+  s.LearnRoundTrip(5ms);
+  std::uint64_t sequence = 0;
+  Duration overdue{0};
+  const auto doubts = Swallow(&s, &sequence, 2s, &overdue);
+  BOOST_REQUIRE(!doubts.empty());
+  BOOST_TEST((doubts[0].to == s.ShortB()));
+  BOOST_TEST(doubts[0].packets >= 15u);
+  BOOST_TEST((doubts[0].silence >= RoundTrip::kOverdueMin));
+  // Copies that left late tell nothing of the round trip: patience does not grow.
+  BOOST_TEST(ToMillis(overdue) <= 25);
+  BOOST_TEST(s.sender.counters().worries >= 3u);
+  BOOST_TEST(s.sender.counters().worries <= 7u);
+}
+
+BOOST_AUTO_TEST_CASE(a_receipt_for_what_went_on_one_path_ends_the_row_of_worries) {
+  Sending s;
+  s.LearnRoundTrip(5ms);
+  std::uint64_t sequence = 0;
+  for (int i = 0; i < 10; ++i) {
+    s.Accept(s.Message(kCritical, 10));
+    s.Packets();
+    s.now += RoundTrip::kOverdueMin;
+    s.Packets();
+    s.Receipt(kCritical, ++sequence + 1);
+    s.now += 2 * Sender::kWorry;
+    s.Accept(s.Message(kCritical, 10));
+    BOOST_TEST((s.Packets()[0].paths == OutgoingPacket::Paths::kOne));
+    s.now += 5ms;
+    s.Receipt(kCritical, ++sequence + 1);
+  }
+  BOOST_TEST(s.sender.counters().worries == 10u);
+  BOOST_TEST(s.sender.TakeDoubts().empty());
+}
+
 BOOST_AUTO_TEST_CASE(an_overdue_receipt_sends_what_is_under_way_a_second_way_and_new_ones_both) {
   Sending s;
   s.LearnRoundTrip(5ms);

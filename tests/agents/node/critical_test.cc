@@ -61,8 +61,9 @@ struct Flow {
 };
 
 struct Diamond : Mesh {
-  explicit Diamond(std::uint64_t seed, const ChannelModel& model = {}) : Mesh(seed) {
-    BuildDiamond(this, model);
+  explicit Diamond(std::uint64_t seed, const ChannelModel& model = {}, const NodeConfig& node = {})
+      : Mesh(seed) {
+    BuildDiamond(this, model, node);
     StartAll();
     Run(1s);
   }
@@ -175,6 +176,36 @@ BOOST_AUTO_TEST_CASE(a_link_that_loses_a_third_both_ways_makes_no_long_gap) {
     mesh.Run(8s);
     const auto r = flow.Measure();
     BOOST_TEST_CONTEXT("seed " << seed) {
+      BOOST_TEST(r.lost == 0);
+      BOOST_TEST(r.duplicates == 0);
+      BOOST_TEST(r.disorder == 0);
+      BOOST_TEST(ToMillis(r.longest_gap) <= 50);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_relay_that_swallows_packets_makes_no_long_gap_and_is_found) {
+  NodeConfig lab;
+  lab.lab = true;
+  for (std::uint64_t seed = 110; seed < 114; ++seed) {
+    Diamond mesh(seed, {}, lab);
+    const std::string relay = mesh.Relay();
+    mesh.At(1s, [&] { mesh.Find(relay).core->LabDropForwarded(1, std::nullopt); });
+    Flow flow{&mesh, 6000};
+    flow.Start();
+    mesh.Run(2500ms);
+    BOOST_TEST_CONTEXT("seed " << seed) {
+      BOOST_TEST(mesh.Relay() != relay);
+      const auto& events = mesh.Find("s").events;
+      const auto found = std::find_if(events.begin(), events.end(), [](const Event& e) {
+        return e.kind == "node-distrusted";
+      });
+      BOOST_REQUIRE((found != events.end()));
+      BOOST_TEST(found->fields.at("node") == relay);
+      const std::uint64_t copies = mesh.Counter("s", "frames_second_copies_total");
+      mesh.Run(5s);
+      BOOST_TEST(mesh.Counter("s", "frames_second_copies_total") < copies + 20);  // it has left
+      const auto r = flow.Measure();
       BOOST_TEST(r.lost == 0);
       BOOST_TEST(r.duplicates == 0);
       BOOST_TEST(r.disorder == 0);

@@ -304,8 +304,8 @@ class Mesh {
 };
 
 // s - a1 - a2 - d and s - b1 - b2 - d.
-inline void BuildDiamond(Mesh* mesh, const ChannelModel& model = {}) {
-  for (const char* n : {"s", "a1", "a2", "b1", "b2", "d"}) mesh->Add(n);
+inline void BuildDiamond(Mesh* mesh, const ChannelModel& model = {}, const NodeConfig& node = {}) {
+  for (const char* n : {"s", "a1", "a2", "b1", "b2", "d"}) mesh->Add(n, mesh->members(), node);
   for (auto [a, b] :
        {std::pair{"s", "a1"}, {"a1", "a2"}, {"a2", "d"}, {"s", "b1"}, {"b1", "b2"}, {"b2", "d"}}) {
     mesh->Join(a, b, model);
