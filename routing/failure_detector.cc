@@ -87,6 +87,7 @@ Duration FailureDetector::RxTimeout() const {
 Duration FailureDetector::hold() const {
   // A link that is suspected again and again costs a move each time, also when it is never proved
   // dead: after the second suspicion the wait doubles as it does after failures.
+  if (only_way_) return options_.hold_suspect;
   const Duration max = confirmed_ ? options_.hold_max : options_.hold_suspect_max;
   Duration h = confirmed_ ? options_.hold_first : options_.hold_suspect;
   for (int i = confirmed_ ? 1 : 2; i < (confirmed_ ? failures_ : suspicions_) && h < max; ++i) {

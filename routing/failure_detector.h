@@ -23,7 +23,8 @@
 //
 // hold() is short after a mere suspicion and doubles with each confirmed failure, and with each
 // suspicion after the second (damping: leave fast, return slowly); it relaxes while the link stays
-// up.
+// up. Damping protects traffic that has another way: on a link to a neighbour that no other path
+// leads to, hold() stays short.
 #pragma once
 
 #include <cstdint>
@@ -86,6 +87,8 @@ class FailureDetector {
   void OnCarrierLost(Time now);
   // ... and back: what it took away it gives back at once, if the neighbour answers.
   void OnCarrierBack(Time now);
+  // No other path leads to the neighbour.
+  void SetOnlyWay(bool only) { only_way_ = only; }
   // This process was held up: frames may sit unread, so no verdict before `until`.
   void Excuse(Time until) { excused_until_ = until; }
 
@@ -130,6 +133,7 @@ class FailureDetector {
   Duration srtt_{0};
   Duration rttvar_{0};
   std::uint32_t loss_permille_ = 0;
+  bool only_way_ = false;
   Duration peer_interval_ = 2s;
   bool peer_not_hearing_ = false;
   std::size_t outstanding_ = 0;

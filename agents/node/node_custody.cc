@@ -94,6 +94,15 @@ void NodeCore::Impl::UpdateReach(Time now) {
     for (const Topology::Edge& e : topology.EdgesOf(node)) visit(e.to, from.hops + 1, from.slow);
   }
   custody_.OnReach(now, reach, OwnWaiting());
+  std::vector<ShortId> unreached;
+  for (int node = 0; node < topology.size(); ++node) {
+    if (seen[static_cast<std::size_t>(node)] == 0) unreached.push_back(topology.IdOf(node));
+  }
+  cut_off_.OnReach(now, unreached);
+  for (Adjacency* a : present_) {
+    const int node = topology.Find(a->neighbor());
+    a->monitor.detector().SetOnlyWay(node >= 0 && seen[static_cast<std::size_t>(node)] == 0);
+  }
 }
 
 void NodeCore::Impl::SettleCustody(Time now) {

@@ -28,6 +28,7 @@
 #include "agents/delivery/receiver.h"
 #include "agents/delivery/sender.h"
 #include "agents/node/adjacency.h"
+#include "agents/node/cut_off.h"
 #include "agents/node/discovery.h"
 #include "agents/node/lab.h"
 #include "agents/node/map_sync.h"
@@ -54,6 +55,7 @@ struct NodeCounters {
   std::uint64_t dropped_hop_limit = 0;
   std::uint64_t dropped_exhausted = 0;
   std::uint64_t dropped_no_neighbor = 0;
+  std::uint64_t dropped_unreachable = 0;
   std::uint64_t dropped_mtu = 0;
   std::uint64_t dropped_shed[kTrafficClasses] = {};  // gave way on a full link
   std::uint64_t dropped_lab = 0;
@@ -364,6 +366,7 @@ struct NodeCore::Impl {
   std::uint64_t machine_drops_ = 0;
   Duration late_{0};  // worst delay of a wake-up since the last sample
 
+  CutOff cut_off_;
   // Filled by FindByAddress, cleared when the map changes.
   std::map<std::string, NodeId, std::less<>> by_address_;
 

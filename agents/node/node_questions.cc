@@ -209,6 +209,7 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
       {"frames_dropped_hop_limit_total", c.dropped_hop_limit},
       {"frames_dropped_exhausted_total", c.dropped_exhausted},
       {"frames_dropped_no_neighbor_total", c.dropped_no_neighbor},
+      {"frames_dropped_unreachable_total", c.dropped_unreachable},
       {"frames_dropped_mtu_total", c.dropped_mtu},
       {"frames_shed_critical_total", c.dropped_shed[0]},
       {"frames_shed_reliable_total", c.dropped_shed[1]},

@@ -160,6 +160,13 @@ AdjacencyIndex NodeCore::Impl::Forward(Time now, DataHeader header, ByteSpan pay
     lab_.Remember(now, header, payload, in);
   }
   AvoidOverdue(now);
+  const ShortId to = header.destination;
+  if (in.value == 0 && config_.healing && cut_off_.IsSettled(now, to) &&
+      forwarder_.CurrentRoute(header.traffic_class, to).first.value == 0 &&
+      !cut_off_.TakeLook(now, to)) {
+    CountDrop(&counters_.dropped_unreachable);
+    return kNowhere;
+  }
   const ForwardDecision d = forwarder_.Decide(now, &header, in, payload.size());
   switch (d.what) {
     case ForwardDecision::What::kSend:

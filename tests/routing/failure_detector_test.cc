@@ -166,6 +166,23 @@ BOOST_AUTO_TEST_CASE(each_confirmed_failure_doubles_the_wait_up_to_a_bound) {
   BOOST_TEST((b.d.hold() == kOptions.hold_first));
 }
 
+BOOST_AUTO_TEST_CASE(the_only_way_to_a_neighbour_returns_soon_after_many_failures_too) {
+  Bench b;
+  for (int failure = 1; failure <= 6; ++failure) {
+    b.we_hear = b.it_hears = false;
+    b.d.OnOutstanding(10, b.now);
+    b.Run(1s);
+    b.d.SetOnlyWay(true);
+    b.we_hear = b.it_hears = true;
+    const Time healed = b.now;
+    while (!b.d.usable() && b.now < healed + 60s) b.Run(1ms);
+    BOOST_REQUIRE(b.d.usable());
+    BOOST_TEST((b.now - healed >= kOptions.hold_suspect));
+    BOOST_TEST((b.now - healed <= kOptions.hold_suspect + kOptions.probe_max + 100ms));
+    b.d.SetOnlyWay(false);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_lost_carrier_is_certain_and_a_returned_one_is_undone_quickly) {
   Bench b;
   b.d.OnCarrierLost(b.now);

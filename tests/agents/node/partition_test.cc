@@ -60,6 +60,55 @@ void MeetAndPart(Mesh* mesh, const std::vector<std::pair<std::string, std::strin
   mesh->Run(60s);
 }
 
+BOOST_AUTO_TEST_CASE(packets_to_the_other_side_of_a_partition_do_not_search_this_side_all_the_time) {
+  // Two rings of four, joined by two links.
+  Mesh mesh(67);
+  for (const char* n : {"a1", "a2", "a3", "a4", "b1", "b2", "b3", "b4"}) mesh.Add(n);
+  for (const std::string side : {"a", "b"}) {
+    for (int i = 1; i <= 4; ++i) {
+      mesh.Join(side + std::to_string(i), side + std::to_string(i % 4 + 1));
+    }
+  }
+  mesh.Join("a1", "b1");
+  mesh.Join("a3", "b3");
+  mesh.StartAll();
+  mesh.Run(2s);
+  std::uint32_t sent = 0;
+  std::function<void()> next = [&] {
+    Bytes payload(64);
+    ByteWriter w(payload);
+    w.U32(sent++);
+    mesh.Send("a2", "b2", TrafficClass::kTelemetry, payload, nullptr, 7);
+    mesh.At(20ms, next);
+  };
+  next();
+  mesh.Run(1s);
+  BOOST_TEST(mesh.Find("b2").delivered.size() >= 49u);
+  mesh.CutBoth("a1", "b1");
+  mesh.CutBoth("a3", "b3");
+  mesh.Run(4s);
+  auto forwarded = [&] {
+    std::uint64_t sum = 0;
+    for (const char* n : {"a1", "a3", "a4"}) sum += mesh.Counter(n, "frames_forwarded_total");
+    return sum;
+  };
+  const std::uint64_t before = forwarded();
+  const std::uint32_t sent_before = sent;
+  mesh.Run(10s);
+  // Ten looks of at most twice each link, instead of 500.
+  BOOST_TEST(sent - sent_before >= 499u);
+  BOOST_TEST(forwarded() - before <= 11u * 8);
+  BOOST_TEST(forwarded() - before >= 9u);
+  BOOST_TEST(mesh.Counter("a2", "frames_dropped_unreachable_total") >= 480u);
+  mesh.Restore("a1", "b1");
+  const std::size_t arrived = mesh.Find("b2").delivered.size();
+  mesh.Run(1s);
+  BOOST_TEST(mesh.Find("b2").delivered.size() > arrived);
+  const std::size_t again = mesh.Find("b2").delivered.size();
+  mesh.Run(1s);
+  BOOST_TEST(mesh.Find("b2").delivered.size() - again >= 49u);
+}
+
 BOOST_AUTO_TEST_CASE(a_mule_carries_messages_and_receipts_between_ends_that_never_meet) {
   for (const bool restarts : {false, true}) {
     Mesh mesh(61);
