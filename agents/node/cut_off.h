@@ -1,11 +1,11 @@
 // Destinations that the map offers no path to: a packet may look for one only now and then.
 //
-// A packet without a path tries every link (routing/forwarder.h), for maps can be wrong: right after
-// a failure that is what saves it. In a partition that lasts, each packet to the other side would
-// search all of this side: on a shared channel a handful of flows then takes all the air, and the
-// merge finds a channel that is full. So once the map has said for kSettle that a destination is
-// out of reach, this node lets one packet to it search per kLook and drops the others; what was
-// promised stays in the outbox and leaves when the map changes.
+// A packet without a path tries every link (routing/forwarder.h), for maps can be wrong: right
+// after a failure that is what saves it. In a partition that lasts, each packet to the other side
+// would search all of this side: on a shared channel a handful of flows then takes all the air,
+// and the merge finds a channel that is full. So once the map has said for kSettle that a
+// destination is out of reach, this node lets one packet to it search per kLook and drops the
+// others; what was promised stays in the outbox and leaves when the map changes.
 //
 // Bounded by the map. Sans-I/O. Thread rule: one thread at a time.
 #pragma once

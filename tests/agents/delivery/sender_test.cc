@@ -252,7 +252,7 @@ std::vector<Sender::Doubt> Swallow(Sending* s, std::uint64_t* sequence, Duration
   return doubts;
 }
 
-BOOST_AUTO_TEST_CASE(worry_that_returns_at_once_lasts_longer_and_the_third_is_a_doubt_about_the_path) {
+BOOST_AUTO_TEST_CASE(worry_that_returns_lasts_longer_and_the_third_is_a_doubt_about_the_path) {
   Sending s;
   s.LearnRoundTrip(5ms);
   std::uint64_t sequence = 0;

@@ -60,7 +60,7 @@ void MeetAndPart(Mesh* mesh, const std::vector<std::pair<std::string, std::strin
   mesh->Run(60s);
 }
 
-BOOST_AUTO_TEST_CASE(packets_to_the_other_side_of_a_partition_do_not_search_this_side_all_the_time) {
+BOOST_AUTO_TEST_CASE(packets_across_a_partition_do_not_search_this_side_all_the_time) {
   // Two rings of four, joined by two links.
   Mesh mesh(67);
   for (const char* n : {"a1", "a2", "a3", "a4", "b1", "b2", "b3", "b4"}) mesh.Add(n);
