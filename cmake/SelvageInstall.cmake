@@ -96,7 +96,8 @@ install(FILES ${PROJECT_BINARY_DIR}/selvage.pc DESTINATION ${CMAKE_INSTALL_LIBDI
 
 # Public headers: <selvage/...>. Below them, with their own names, what selvage::core offers and the
 # node core for those who write a driver: "core/...", "agents/node/node_core.h".
-install(DIRECTORY agents/include/selvage DESTINATION include FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY agents/include/selvage transports/include/selvage DESTINATION include
+        FILES_MATCHING PATTERN "*.h")
 file(GLOB core_headers CONFIGURE_DEPENDS core/*.h)
 install(FILES ${core_headers} DESTINATION include/selvage/core)
 install(FILES agents/node/node_core.h agents/node/model_config.h
@@ -106,7 +107,7 @@ install(FILES agents/telemetry/telemetry.h DESTINATION include/selvage/agents/te
 install(FILES agents/anomaly/schema.h DESTINATION include/selvage/agents/anomaly)
 install(FILES agents/membership/certificate.h DESTINATION include/selvage/agents/membership)
 
-foreach(program selvaged selvage selvage-flow)
+foreach(program selvaged selvage selvage-flow selvage-transport-host)
   if(TARGET ${program})
     install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   endif()

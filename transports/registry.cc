@@ -22,7 +22,14 @@ std::map<std::string, Entry>& Factories() {
   return *factories;
 }
 
+TransportFactory& PluginFactory() {
+  static auto* factory = new TransportFactory;
+  return *factory;
+}
+
 }  // namespace
+
+void SetPluginFactory(TransportFactory factory) { PluginFactory() = std::move(factory); }
 
 bool RegisterTransport(const std::string& name, TransportFactory factory, TransportSpec spec) {
   return Factories().emplace(name, Entry{std::move(factory), std::move(spec)}).second;
@@ -43,6 +50,10 @@ absl::StatusOr<std::unique_ptr<Transport>> CreateTransport(
     const std::string& name, const LinkConfig& config, LinkId link, Reactor& reactor,
     LinkListener& listener, std::shared_ptr<const StreamKeys> stream_keys, TransportStore* store) {
   const auto it = Factories().find(name);
+  if (it == Factories().end() && PluginFactory() && config.options.count("plugin") != 0) {
+    return PluginFactory()(
+        TransportContext{config, link, reactor, listener, std::move(stream_keys), store});
+  }
   if (it == Factories().end()) {
     std::string known;
     for (const std::string& n : KnownTransports()) known += (known.empty() ? "" : ", ") + n;

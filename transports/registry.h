@@ -39,11 +39,17 @@ struct TransportSpec {
   std::vector<TransportOption> options;
   // Works without interface, listen and peers (a radio behind a serial port).
   bool stands_alone = false;
+  // Takes `settings = { key = value }`, handed on as options "setting.KEY": a plug-in.
+  bool takes_settings = false;
 };
 
 // Adds a transport under a name not taken yet; false when it is. Call before the first
 // CreateTransport, from one thread (plug-ins are loaded at start).
 bool RegisterTransport(const std::string& name, TransportFactory factory, TransportSpec spec = {});
+
+// Who makes the transports of sections that name none of the above but have the option "plugin".
+// One such factory; the last one set counts.
+void SetPluginFactory(TransportFactory factory);
 
 // What a section of this transport may hold besides the usual keys; nullptr for an unknown name.
 const TransportSpec* FindTransportSpec(const std::string& name);

@@ -16,6 +16,7 @@
 #include "agents/membership/certificate.h"
 #include "agents/runtime/config_reader.h"
 #include "agents/runtime/stream_identity.h"
+#include "transports/radios/plugin_link.h"
 #include "transports/radios/radios.h"
 #include "transports/registry.h"
 
@@ -26,6 +27,8 @@ constexpr const char* kLogLevels[] = {"trace", "debug", "info", "warn", "error",
 constexpr std::size_t kSocketPathMax = sizeof(sockaddr_un::sun_path) - 1;
 constexpr std::size_t kInterfaceMax = IFNAMSIZ - 1;
 constexpr std::size_t kPeersMax = 64;  // of a link
+constexpr std::size_t kSettingsMax = 64;
+constexpr std::size_t kSettingBytesMax = 1024;
 
 // Empty when `text` is "host:port" with a port of 1..65535; otherwise what is wrong with it.
 std::string HostPortProblem(std::string_view text) {
@@ -220,6 +223,70 @@ void ReadOptions(const TransportSpec& spec, Section* section, LinkConfig* link) 
   }
 }
 
+// Settings are whatever the plug-in understands; it sees them as text.
+void ReadSettings(const toml::table& settings, Section* section, LinkConfig* link) {
+  if (settings.size() > kSettingsMax) {
+    section->Wrong("settings", "has " + std::to_string(settings.size()) + " entries; at most " +
+                                   std::to_string(kSettingsMax));
+    return;
+  }
+  for (const auto& [key, node] : settings) {
+    std::string text;
+    if (const auto v = node.value<std::string>(); v && node.is_string()) {
+      text = *v;
+    } else if (node.is_boolean()) {
+      text = *node.value<bool>() ? "true" : "false";
+    } else if (node.is_integer()) {
+      text = std::to_string(*node.value<std::int64_t>());
+    } else if (node.is_floating_point()) {
+      text = std::to_string(*node.value<double>());
+    } else {
+      section->Wrong("settings", "has '" + std::string(key.str()) +
+                                     "', which is no text, number, true or false");
+      continue;
+    }
+    if (text.size() > kSettingBytesMax || text.find('\0') != std::string::npos) {
+      section->Wrong("settings", "has '" + std::string(key.str()) + "', which is longer than " +
+                                     std::to_string(kSettingBytesMax) + " bytes or binary");
+      continue;
+    }
+    link->options["setting." + std::string(key.str())] = text;
+  }
+}
+
+// A section of a transport that is not built in. Which file it is in is decided here, whether there
+// is such a file when the link starts.
+void ReadPlugin(const std::string& directory, Section* section, LinkConfig* link) {
+  const std::string& name = link->transport;
+  const bool plain = !name.empty() && name.size() <= 31 &&
+                     name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") ==
+                         std::string::npos;
+  if (!plain && !name.empty()) {
+    section->Wrong("transport", "is \"" + name +
+                                    "\"; names of transports have 1 to 31 characters out of a-z, "
+                                    "0-9 and -");
+  }
+  link->options["plugin"] = directory + "/" + name + ".so";
+  if (const auto plugin = section->Text("plugin", "\"/usr/lib/selvage/transports/pigeon.so\"")) {
+    link->options["plugin"] = *plugin;
+    if (plugin->empty() || plugin->front() != '/') {
+      section->Wrong("plugin", "is \"" + *plugin + "\"; write the whole path, from /");
+    }
+  }
+  if (section->Boolean("isolated", "true").value_or(false)) link->options["isolated"] = "true";
+  if (const auto socket = section->Text("host_socket", "\"/run/selvage/pigeon.sock\"")) {
+    link->options["host_socket"] = *socket;
+    if (socket->empty() || socket->front() != '/') {
+      section->Wrong("host_socket", "is \"" + *socket + "\"; write the whole path, from /");
+    }
+  }
+  if (!link->listen.empty() || !link->peers.empty()) {
+    section->WrongHere("names \"" + name +
+                       "\", which is not built in; 'listen' and 'peers' are for ethernet, wifi, "
+                       "redcap and satellite, plug-ins have 'settings'");
+  }
+}
+
 void ReadLinks(const std::vector<const toml::table*>& tables, ConfigProblems* problems,
                AgentConfig* config) {
   std::map<std::tuple<std::string, std::string, std::string>, std::uint32_t> seen;
@@ -275,9 +342,18 @@ void ReadLinks(const std::vector<const toml::table*>& tables, ConfigProblems* pr
       }
     }
     const TransportSpec* spec = FindTransportSpec(link.transport);
-    if (spec != nullptr) ReadOptions(*spec, &section, &link);
+    if (spec != nullptr) {
+      ReadOptions(*spec, &section, &link);
+    } else {
+      ReadPlugin(config->plugin_directory, &section, &link);
+    }
+    if (spec == nullptr || spec->takes_settings) {
+      if (const toml::table* settings = section.Table("settings")) {
+        ReadSettings(*settings, &section, &link);
+      }
+    }
     section.Finish();
-    const bool alone = spec != nullptr && spec->stands_alone;
+    const bool alone = spec == nullptr || spec->stands_alone;
     if (!alone && table->get("interface") == nullptr && table->get("listen") == nullptr &&
         link.peers.empty()) {
       section.WrongHere(
@@ -372,6 +448,16 @@ void ReadTop(const toml::table& table, ConfigProblems* problems, AgentConfig* co
     }
     log.Finish();
   }
+  if (const toml::table* plugins_table = top.Table("plugins")) {
+    Section plugins(*plugins_table, "[plugins]", problems);
+    if (const auto d = plugins.Text("directory", "\"/usr/lib/selvage/transports\"")) {
+      config->plugin_directory = *d;
+      if (d->empty() || d->front() != '/') {
+        plugins.Wrong("directory", "is \"" + *d + "\"; write the whole path, from /");
+      }
+    }
+    plugins.Finish();
+  }
   ReadLinks(top.Tables("link"), problems, config);
   top.Finish();
 }
@@ -382,6 +468,7 @@ absl::StatusOr<AgentConfig> ParseConfig(std::string_view text, const std::string
   const std::string name = source.empty() ? "configuration" : source;
   ConfigProblems problems(name);
   RegisterRadios();
+  RegisterPlugins();
   AgentConfig config;
   config.source = source;
   try {

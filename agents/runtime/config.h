@@ -73,6 +73,8 @@ struct AgentConfig {
   std::optional<TunConfig> tun;
   OutboxConfig outbox;
   ModelSection model;
+  // Where NAME.so is for `transport = "NAME"` that is not built in.
+  std::string plugin_directory = "/usr/lib/selvage/transports";
   std::vector<LinkConfig> links;
   // Keys that may dial in on stream lanes (stream_identity.h), of all links together.
   std::vector<std::string> stream_keys_allowed;

@@ -29,6 +29,7 @@ int Main(int argc, char** argv) {
   AddMessages(&app, &options, &exit);
   AddNetwork(&app, &options, &exit);
   AddDoctor(&app, &options, &exit);
+  AddTransport(&app, &options, &exit);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

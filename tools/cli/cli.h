@@ -37,6 +37,7 @@ void AddTwin(CLI::App* app, const Options* options, int* exit);  // twin, whatif
 void AddMessages(CLI::App* app, const Options* options, int* exit);  // send, recv
 void AddNetwork(CLI::App* app, const Options* options, int* exit);
 void AddDoctor(CLI::App* app, const Options* options, int* exit);
+void AddTransport(CLI::App* app, const Options* options, int* exit);  // transport check
 
 // One question to the agent over a connection of its own.
 absl::StatusOr<Json> Ask(const Options& options, const Json& request);
