@@ -50,14 +50,16 @@ endpoint = "ipc:///run/selvage/api.sock"
 level = "info"                           # trace | debug | info | warn | error | off
 
 [[link]]                                 # one for each radio or interface
-transport = "ethernet"                   # ethernet | wifi | redcap | satellite | lorawan | a plug-in
+transport = "ethernet"                   # or wifi, redcap, satellite, lorawan, a plug-in's name
 interface = "eth0"                       # neighbours on it are found by IPv6 multicast
 # listen = "192.0.2.1:7700"              # a fixed address instead of the interface's own
 # peers = ["udp://192.0.2.7:7700"]       # where multicast cannot reach
 # lorawan has at_port, region, frequency_hz, spreading_factor, power_dbm instead of an interface.
 # The radios have more keys: tariff; of redcap apn, at_port, baud, bus; of satellite slot_offset_s
-# A plug-in has: plugin = "/path/NAME.so", isolated = true (a process of its own), host_socket,
-# settings = { key = "value" }
+# A plug-in (docs/plugins.md) has these instead of listen and peers:
+#   plugin = "/path/NAME.so"             # in place of NAME.so in the directory of [plugins]
+#   isolated = true                      # in a process of its own; host_socket: which is there
+#   settings = { key = "value" }
 # A hub for nodes that can only dial out listens on a stream (ZeroMQ over TCP) and names their keys,
 # which `selvaged --stream-key` prints; they dial it as a peer:
 #   listen = "zmq+tcp://192.0.2.1:7701"

@@ -91,7 +91,7 @@ void AddTransport(CLI::App* app, const Options* options, int* exit) {
   check->add_option("--interface", arguments->interface, "as `interface` of a [[link]]");
   check->add_option("--only", arguments->only, "this check alone; may be repeated")
       ->allow_extra_args(false);
-  check->add_option("--patience", arguments->patience_s, "how long a link may take to come up, in s")
+  check->add_option("--patience", arguments->patience_s, "how long a link may take to come up, s")
       ->check(CLI::Range(1, 50))
       ->capture_default_str();
   check->callback([=] { *exit = Check(*options, *arguments); });

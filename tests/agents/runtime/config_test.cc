@@ -107,6 +107,39 @@ BOOST_AUTO_TEST_CASE(what_is_left_out_is_off_or_has_its_default) {
   BOOST_TEST((config->tun->traffic_class == TrafficClass::kReliable));
 }
 
+BOOST_AUTO_TEST_CASE(a_transport_that_is_not_built_in_is_a_plug_in_with_settings) {
+  const auto config = ParseConfig(kNode +
+                                      "[plugins]\ndirectory = \"/opt/radios\"\n"
+                                      "[[link]]\ntransport = \"pigeon\"\n"
+                                      "settings = { loft = \"north\", birds = 7, ringed = true }\n"
+                                      "[[link]]\ntransport = \"pigeon\"\nisolated = true\n"
+                                      "plugin = \"/home/me/pigeon.so\"\n",
+                                  "");
+  BOOST_REQUIRE_MESSAGE(config.ok(), config.status().ToString());
+  BOOST_REQUIRE(config->links.size() == 2u);
+  auto options = config->links[0].options;
+  BOOST_TEST(options["plugin"] == "/opt/radios/pigeon.so");
+  BOOST_TEST(options["setting.loft"] == "north");
+  BOOST_TEST(options["setting.birds"] == "7");
+  BOOST_TEST(options["setting.ringed"] == "true");
+  BOOST_TEST(options.count("isolated") == 0u);
+  options = config->links[1].options;
+  BOOST_TEST(options["plugin"] == "/home/me/pigeon.so");
+  BOOST_TEST(options["isolated"] == "true");
+}
+
+BOOST_AUTO_TEST_CASE(plug_ins_are_refused_what_is_not_theirs) {
+  const std::string link = kNode + "[[link]]\ntransport = \"pigeon\"\n";
+  CheckRefused(link + "plugin = \"pigeon.so\"\n", "6:10", "whole path");
+  CheckRefused(link + "settings = { loft = [1, 2] }\n", "6:12", "'loft'");
+  CheckRefused(link + "listen = \"127.0.0.1:7701\"\n", "4:1", "not built in");
+  CheckRefused(link + "at_port = \"/dev/ttyUSB0\"\n", "6:1", "at_port");
+  CheckRefused(kNode + "[[link]]\ntransport = \"../../evil\"\n", "5:13", "a-z");
+  CheckRefused(kNode + "[[link]]\ntransport = \"ethernet\"\ninterface = \"e\"\n"
+                       "settings = { a = 1 }\n",
+               "7:1", "settings");
+}
+
 BOOST_AUTO_TEST_CASE(the_default_file_parses_also_with_every_key_switched_on) {
   std::string text = PrintDefaultConfig();
   const auto as_printed = ParseConfig(text, "default");

@@ -137,7 +137,7 @@ static int send_unit(selvage_transport* t, int64_t now, const selvage_unit* unit
   if (unit->data_size > 200) {
     return is(t, "mtu-lie") ? SELVAGE_SEND_ACCEPTED : SELVAGE_SEND_TOO_BIG;
   }
-  if (is(t, "hoards")) memset(malloc(65536), 1, 65536);
+  if (is(t, "hoards")) memset(malloc(8192), 1, 8192);
   if (is(t, "wild-retry") && calls++ % 2 == 0) {
     *retry = now - 1000000000;
     return SELVAGE_SEND_BUSY;

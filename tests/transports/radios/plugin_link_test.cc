@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <cstdio>
 #include <deque>
+#include <utility>
 
 #include "tests/transports/recording_listener.h"
 
@@ -48,7 +50,7 @@ struct ScriptedDriver final : PluginDriver {
   std::optional<std::int64_t> retry;
   std::uint32_t shrink_to = 0;
   int descriptor = -1;
-  std::int64_t deadline = SELVAGE_NEVER;
+  std::int64_t deadline = 0;  // asked every millisecond
   std::deque<selvage_event> events;
   std::vector<selvage_telemetry_field> schema;
   std::vector<Bytes> sent;
@@ -87,10 +89,7 @@ struct Fixture {
   }
   void Tell(const selvage_event& e) {
     driver->events.push_back(e);
-    driver->deadline = 0;
-    link->Flush();
     BOOST_TEST(Until([&] { return driver->events.empty(); }));
-    driver->deadline = SELVAGE_NEVER;
   }
 
   std::unique_ptr<Reactor> reactor;
@@ -104,7 +103,6 @@ struct Fixture {
 BOOST_FIXTURE_TEST_SUITE(plugin_link, Fixture)
 
 BOOST_AUTO_TEST_CASE(frames_are_cut_to_the_units_of_the_moment) {
-  driver->deadline = 0;
   Up();
   BOOST_TEST(listener.info.mtu_bytes == 1452u);
   link->Send(PeerAddress::Broadcast(), Bytes(500, 7));
@@ -196,6 +194,7 @@ BOOST_AUTO_TEST_CASE(senseless_capabilities_take_the_link_down_not_the_node) {
 
 BOOST_AUTO_TEST_CASE(a_descriptor_that_is_always_readable_does_not_keep_the_node_awake) {
   driver->descriptor = eventfd(1, EFD_NONBLOCK);
+  driver->deadline = SELVAGE_NEVER;
   Up();
   const int before = driver->asked;
   const Time end = reactor->ReadClock() + 300ms;
