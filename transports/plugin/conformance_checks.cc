@@ -68,11 +68,11 @@ std::size_t ResidentBytes() {
 Bytes Exchange(ConformanceRig* rig, Instance* from, Instance* to, std::size_t size,
                const std::string& when) {
   const Bytes data = rig->Random(size);
-  ExpectAnswer(rig->SendPatiently(from, {}, data), What::kAccepted,
-               "a unit of " + std::to_string(size) + " bytes " + when);
+  const std::string unit =
+      "a unit of " + std::to_string(size) + " bytes" + (when.empty() ? "" : " " + when);
+  ExpectAnswer(rig->SendPatiently(from, {}, data), What::kAccepted, unit);
   Expect(rig->Turn(kArrives, [&] { return ConformanceRig::Has(*to, data); }),
-         "a unit of " + std::to_string(size) + " bytes " + when +
-             " does not arrive unchanged at the second instance");
+         unit + " does not arrive unchanged at the second instance");
   for (const auto& unit : to->received) {
     if (unit.data == data) return unit.from;
   }
@@ -345,9 +345,10 @@ std::string Garbage(ConformanceRig* rig) {
   for (const auto& unit : rig->at(1).received) {
     Expect(sent.count(unit.data) != 0, "a unit arrives that nobody sent: changed, cut or joined");
   }
+  const std::size_t arrived = rig->at(1).received.size();
   Exchange(rig, &a, &rig->at(1), 32, "after the garbage");
   rig->ExpectNoFaults();
-  return std::to_string(rig->at(1).received.size()) + " of " + std::to_string(sent.size()) +
+  return std::to_string(arrived) + " of " + std::to_string(sent.size()) +
          " arrived, all as sent";
 }
 
