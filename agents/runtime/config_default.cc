@@ -55,7 +55,8 @@ interface = "eth0"                       # neighbours on it are found by IPv6 mu
 # listen = "192.0.2.1:7700"              # a fixed address instead of the interface's own
 # peers = ["udp://192.0.2.7:7700"]       # where multicast cannot reach
 # lorawan has at_port, region, frequency_hz, spreading_factor, power_dbm instead of an interface.
-# The radios have more keys: tariff; of redcap apn, at_port, baud, bus; of satellite slot_offset_s
+# The radios have more keys: tariff, bytes_per_day, cents_per_month with cents_per_gigabyte; of
+# redcap apn, at_port, baud, bus; of satellite slot_offset_s
 # A plug-in (docs/plugins.md) has these instead of listen and peers:
 #   plugin = "/path/NAME.so"             # in place of NAME.so in the directory of [plugins]
 #   isolated = true                      # in a process of its own; host_socket: which is there
