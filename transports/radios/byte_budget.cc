@@ -13,6 +13,7 @@ constexpr std::size_t kRecordBytes = 1 + 4 + 4 + 8 + 8;
 constexpr std::uint64_t kStepsPerLimit = 100;
 constexpr std::uint64_t kStepMin = 4096;
 constexpr std::uint64_t kStepMax = 1 << 20;
+constexpr std::uint64_t kUsedMax = std::uint64_t{1} << 60;  // sums stay sums
 
 std::uint64_t StepOf(const ByteBudget::Limits& limits) {
   std::uint64_t least = limits.day_bytes;
@@ -38,8 +39,8 @@ void ByteBudget::Restore(WallSeconds wall, ByteSpan record) {
   const bool known = in.U8() == kVersion && record.size() == kRecordBytes;
   day_ = in.U32();
   month_ = in.U32();
-  day_used_ = in.U64();
-  month_used_ = in.U64();
+  day_used_ = std::min(in.U64(), kUsedMax);
+  month_used_ = std::min(in.U64(), kUsedMax);
   if (!known) {
     day_ = static_cast<std::uint32_t>(wall / 86400);
     month_ = wall == 0 ? 0 : MonthOf(wall);
@@ -104,6 +105,11 @@ void ByteBudget::Written(const std::string& record) {
   // A day that ended meanwhile is not this one's.
   if (day == day_) day_covered_ = std::max(day_covered_, of_day);
   if (month == month_) month_covered_ = std::max(month_covered_, of_month);
+}
+
+void ByteBudget::NotWritten() {
+  day_asked_ = day_covered_;
+  month_asked_ = month_covered_;
 }
 
 double ByteBudget::UsedShare() const {

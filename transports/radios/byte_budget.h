@@ -39,6 +39,8 @@ class ByteBudget {
   bool NeedsWrite() const;
   std::string Record();
   void Written(const std::string& record);
+  // The disk did not take it: NeedsWrite again.
+  void NotWritten();
 
   std::uint64_t day_used() const { return day_used_; }
   std::uint64_t month_used() const { return month_used_; }

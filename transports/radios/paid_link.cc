@@ -101,10 +101,14 @@ void PaidLink::Persist() {
     budget_.Written(record);
     return;
   }
-  writing_ = context_.store->MakeDurable({{Key(), record}}, [this, record] {
+  writing_ = true;
+  const bool taken = context_.store->MakeDurable({{Key(), record}}, [this, record] {
     writing_ = false;
     budget_.Written(record);
   });
+  if (taken) return;
+  writing_ = false;
+  budget_.NotWritten();
 }
 
 bool PaidLink::Take(ByteSpan frame) {
