@@ -28,6 +28,7 @@ enum class ChunkType : std::uint8_t {
   kRequest = 0x07,      // length (2) | (what (1), short id)*
   kTestimony = 0x09,    // length (2) | signed testimony: what a node says of others as relays
   kPadding = 0x0a,      // length (2) | zeros: makes a probe as long as the frames it stands for
+  kModelDigest = 0x0b,  // length (2) | what a model of links has learnt, for others of its kind
   kDirect = 0x08,       // one datagram to the neighbour itself, to the end: class/port/payload
 };
 

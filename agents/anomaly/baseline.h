@@ -22,7 +22,7 @@ class Baseline {
   float Residual(float y, float noise) {
     if (count_ == 0) {
       mean_ = low_ = high_ = y;
-      variance_ = 0;
+      if (prior_ == 0) variance_ = 0;
     }
     low_ = std::min(low_, y);
     high_ = std::max(high_, y);
@@ -39,12 +39,19 @@ class Baseline {
     float limit = kClip * deviation_;
     float step = count_ < 3 ? y - mean_ : std::clamp(y - mean_, -limit, limit);
     mean_ += a * step;
-    variance_ = (1 - a) * (variance_ + a * step * step);
+    if (prior_ == 0) {
+      variance_ = (1 - a) * (variance_ + a * step * step);
+    } else {
+      // (1 - a) step is what is left between the value and the new mean: Welford's update.
+      float b = std::max(rate, 1 / (count_ + prior_)) * gain;
+      variance_ = (1 - b) * variance_ + b * (1 - a) * step * step;
+    }
   }
 
   // A spread learnt elsewhere, worth `weight` samples of our own. The level stays ours.
   void TakePrior(float variance, float weight) {
     variance_ = (count_ * variance_ + weight * variance) / (count_ + weight);
+    prior_ = weight;
   }
 
   float count() const { return count_; }
@@ -60,6 +67,7 @@ class Baseline {
     a.Field(variance_, 0, kHuge);
     a.Field(low_, -kHuge, kHuge);
     a.Field(high_, -kHuge, kHuge);
+    a.Field(prior_, 0, kCountMax);
   }
 
   static constexpr float kHuge = 1e30F;
@@ -68,6 +76,7 @@ class Baseline {
   static constexpr float kCountMax = 1e6F;
 
   float count_ = 0;
+  float prior_ = 0;  // samples that the spread learnt elsewhere is worth
   float mean_ = 0;
   float variance_ = 0;
   float low_ = 0;

@@ -72,6 +72,23 @@ void Conditional<Stored>::Update(const float* residuals, float rate, float gain,
 }
 
 template <class Stored>
+float Conditional<Stored>::correlation(std::size_t one, std::size_t other) const {
+  float scale =
+      std::sqrt((correlation_[At(one, one)] + 0.01F) * (correlation_[At(other, other)] + 0.01F));
+  return std::clamp(correlation_[At(one, other)] / scale, -1.0F, 1.0F);
+}
+
+template <class Stored>
+void Conditional<Stored>::TakePrior(const float* correlations, float weight) {
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < features_; ++i) {
+    for (std::size_t j = 0; j < i; ++j) correlation_[At(i, j)] = correlations[at++];
+  }
+  count_ = weight;
+  Invert();
+}
+
+template <class Stored>
 void Conditional<Stored>::Invert() {
   // Cholesky of the ridged correlation, then L^-1 in place, then P = L^-T L^-1. Positive definite
   // by the ridge, so no pivots.

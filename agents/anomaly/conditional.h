@@ -18,6 +18,12 @@ class Conditional {
   // Writes the squared conditional residual of each feature to `out`, then learns.
   void Update(const float* residuals, float rate, float gain, float* out);
 
+  // Correlation of two different features.
+  float correlation(std::size_t one, std::size_t other) const;
+  // Correlations learnt elsewhere (below the diagonal, row by row), worth `weight` samples. Only
+  // before the first sample.
+  void TakePrior(const float* correlations, float weight);
+
   std::size_t bytes() const;
 
   template <class Archive>

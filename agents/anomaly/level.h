@@ -38,6 +38,10 @@ class Level {
     return d;
   }
 
+  // Spread of the level in the long run, and one learnt elsewhere.
+  float slow_variance() const { return slow_variance_; }
+  void TakePrior(float variance) { slow_variance_ = fast_variance_ = variance; }
+
   template <class Archive>
   void Visit(Archive& a) {
     a.Field(level_, -10, 10);

@@ -27,7 +27,8 @@ constexpr float kPresenceNoise = 3;
 constexpr float kPointClip = 12;
 
 constexpr std::uint32_t kMagic = 0x4d415653;  // "SVAM"
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
+constexpr float kSeenMax = 1e6F;
 
 float Soft(float c) { return std::log1p(c / kSoft); }
 
@@ -78,8 +79,8 @@ void BasicModel<Stored>::JudgeFeature(std::size_t f, float y) {
   float seen = before + 1;
   float voice = std::min(seen / kWarmUp, 1.0F);
   float point = z * z * voice;
-  float rhythm = s.predictor.Surprise(z, kRate, gain_, seen) * voice;
-  Level::Deviations level = s.level.Update(z, kRate, gain_, seen);
+  float rhythm = s.predictor.Surprise(z, kRate, gain_, seen + s.prior) * voice;
+  Level::Deviations level = s.level.Update(z, kRate, gain_, seen + s.prior);
   sums_[kPoint] += Soft(point);
   peak_ = std::max(peak_, point);
   sums_[kRhythm] += Soft(rhythm);
@@ -98,6 +99,7 @@ void BasicModel<Stored>::JudgeFeature(std::size_t f, float y) {
 
 template <class Stored>
 const Verdict& BasicModel<Stored>::OnSample(const float* values) {
+  seen_ = std::min(seen_ + 1, kSeenMax);
   std::fill(std::begin(sums_), std::end(sums_), 0.0F);
   present_ = 0;
   peak_ = 0;
@@ -172,6 +174,58 @@ void BasicModel<Stored>::Blame() {
 }
 
 template <class Stored>
+bool BasicModel<Stored>::GetDigest(Digest* out) const {
+  if (count_ > Digest::kFeaturesMax || seen_ < kDigestSamples) return false;
+  *out = Digest();
+  out->count = count_;
+  out->samples = seen_;
+  for (std::size_t f = 0; f < count_; ++f) {
+    const PerFeature& s = features_[f];
+    Digest::Feature& d = out->features[f];
+    d.known = s.baseline.count() >= kDigestSamples / 2;
+    d.log_variance = std::log2(std::max(s.baseline.variance(), 1e-12F));
+    d.log_rhythm = std::log2(std::max(s.predictor.power(), 1e-12F));
+    std::copy(s.predictor.taps(), s.predictor.taps() + Digest::kTaps, d.taps.begin());
+    d.log_level = std::log2(std::max(s.level.slow_variance(), 1e-12F));
+  }
+  for (std::size_t t = 0; t < Digest::kTails; ++t) {
+    for (std::size_t q = 0; q < Digest::kQuantiles; ++q) {
+      out->quantiles[t][q] = TailAt(t).Quantile(Digest::kShares[q]);
+    }
+  }
+  if (count_ < 2 || count_ * (count_ - 1) / 2 > Digest::kCorrelationsMax) return true;
+  out->has_correlations = true;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < count_; ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      out->correlations[at++] = conditional_.correlation(i, j);
+    }
+  }
+  return true;
+}
+
+template <class Stored>
+bool BasicModel<Stored>::TakePrior(const Digest& prior) {
+  if (prior.count != count_) return false;
+  for (std::size_t f = 0; f < count_; ++f) {
+    const Digest::Feature& d = prior.features[f];
+    if (!d.known) continue;
+    PerFeature& s = features_[f];
+    s.prior = kPriorWeight * d.agreement;
+    s.baseline.TakePrior(std::exp2(d.log_variance), s.prior);
+    s.predictor.TakePrior(d.taps.data(), std::min(std::exp2(d.log_rhythm), 1e6F));
+    s.level.TakePrior(std::min(std::exp2(d.log_level), 100.0F));
+  }
+  for (std::size_t t = 0; t < kChannels; ++t) {
+    tails_[t].TakePrior(prior.quantiles[t].data(), kPriorTailWeight);
+  }
+  peak_tail_.TakePrior(prior.quantiles[kChannels].data(), kPriorTailWeight);
+  fused_tail_.TakePrior(prior.quantiles[kChannels + 1].data(), kPriorTailWeight);
+  if (prior.has_correlations) conditional_.TakePrior(prior.correlations.data(), kPriorWeight);
+  return true;
+}
+
+template <class Stored>
 std::size_t BasicModel<Stored>::bytes() const {
   return sizeof(*this) + features_.size() * sizeof(PerFeature) + conditional_.bytes() -
          sizeof(conditional_) +
@@ -198,6 +252,7 @@ void BasicModel<Stored>::Visit(Archive& a) {
   presence_.Visit(a);
   episode_.Visit(a);
   a.Field(gain_, 0, 1);
+  a.Field(seen_, 0, kSeenMax);
 }
 
 template <class Stored>

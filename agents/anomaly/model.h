@@ -21,6 +21,7 @@
 
 #include "agents/anomaly/baseline.h"
 #include "agents/anomaly/conditional.h"
+#include "agents/anomaly/digest.h"
 #include "agents/anomaly/drift.h"
 #include "agents/anomaly/episode.h"
 #include "agents/anomaly/level.h"
@@ -67,6 +68,16 @@ class BasicModel {
   // Deviation of a feature's last value from its baseline, in its usual deviations.
   float residual(std::size_t feature) const { return residuals_[feature]; }
 
+  // What others of its kind may learn from: scale, shape and tails, no level. `kind` is left to the
+  // caller. False: more features than a digest holds, or too few samples yet (kDigestSamples).
+  static constexpr float kDigestSamples = 1800;
+  bool GetDigest(Digest* out) const;
+  // A cold start from what others have learnt; only before the first sample. False: of another
+  // number of features.
+  static constexpr float kPriorWeight = 100;
+  static constexpr float kPriorTailWeight = 1000;
+  bool TakePrior(const Digest& prior);
+
   // Bytes of everything the model keeps, itself included.
   std::size_t bytes() const;
 
@@ -78,6 +89,7 @@ class BasicModel {
 
  private:
   enum Channel : std::size_t { kPoint, kRhythm, kSlowLevel, kFastLevel, kConditional, kChannels };
+  static_assert(Digest::kTails == kChannels + 2 && Digest::kTaps == Predictor<Stored>::kTaps);
 
   struct PerFeature {
     Baseline baseline;
@@ -87,6 +99,7 @@ class BasicModel {
     Drift drift;
     Freeze freeze;
     float blame = 0;
+    float prior = 0;  // samples that shapes learnt elsewhere are worth
 
     template <class Archive>
     void Visit(Archive& a) {
@@ -97,6 +110,7 @@ class BasicModel {
       drift.Visit(a);
       freeze.Visit(a);
       a.Field(blame, 0, 1e6);
+      a.Field(prior, 0, 1e6);
     }
   };
 
@@ -108,6 +122,9 @@ class BasicModel {
   bool IsSignal(std::size_t feature) const;
   void JudgeFeature(std::size_t feature, float value);
   void Blame();
+  const Tail& TailAt(std::size_t i) const {
+    return i < kChannels ? tails_[i] : i == kChannels ? peak_tail_ : fused_tail_;
+  }
 
   const Feature* described_;
   std::size_t count_;
@@ -120,6 +137,7 @@ class BasicModel {
   RateTest presence_;
   Episode episode_;
   float gain_ = 1;
+  float seen_ = 0;  // samples
 
   // Of the sample at hand.
   std::vector<float> residuals_;

@@ -41,6 +41,14 @@ class Predictor {
     return surprise;
   }
 
+  const float* taps() const { return taps_; }
+  float power() const { return power_; }
+  // Learnt elsewhere.
+  void TakePrior(const float* taps, float power) {
+    std::copy(taps, taps + kTaps, taps_);
+    power_ = power;
+  }
+
   template <class Archive>
   void Visit(Archive& a) {
     for (float& tap : taps_) a.Field(tap, -100, 100);

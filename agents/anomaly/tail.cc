@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "agents/anomaly/digest.h"
+
 namespace selvage::anomaly {
 namespace {
 
@@ -78,15 +80,44 @@ float Tail::Decades(float log_value) {
   return decades;
 }
 
-void Tail::TakePrior(const std::array<float, kBins>& shares, float weight) {
-  float sum = 0;
-  for (float share : shares) sum += share;
-  if (!(sum > 0)) return;
-  total_ = 0;
-  for (std::size_t i = 0; i < kBins; ++i) {
-    bins_[i] += weight * shares[i] / sum;
-    total_ += bins_[i];
+float Tail::Quantile(float share) const {
+  float below = share * total_;
+  for (int i = 0; i < kBins; ++i) {
+    float in_bin = bins_[static_cast<std::size_t>(i)];
+    if (below <= in_bin) return static_cast<float>(i) + below / std::max(in_bin, 1e-9F);
+    below -= in_bin;
   }
+  return kBins;
+}
+
+void Tail::TakePrior(const float* quantiles, float weight) {
+  constexpr std::size_t kLast = Digest::kQuantiles - 1;
+  // Share below `x`: a straight line between quantiles, the lower half over kBody bins, an
+  // exponential beyond the last.
+  constexpr float kBody = 12;
+  const float decay = std::max((quantiles[kLast] - quantiles[kLast - 1]) / kLn10, 0.4F);
+  auto share_below = [&](float x) {
+    float from = std::max(quantiles[0] - kBody, 0.0F);
+    float share_from = 0;
+    if (x <= from) return 0.0F;
+    for (std::size_t q = 0; q <= kLast; ++q) {
+      if (x < quantiles[q]) {
+        float part = (x - from) / std::max(quantiles[q] - from, 1e-3F);
+        return share_from + part * (Digest::kShares[q] - share_from);
+      }
+      from = quantiles[q];
+      share_from = Digest::kShares[q];
+    }
+    return 1 - (1 - share_from) * std::exp(-(x - from) / decay);
+  };
+  float below = 0;
+  for (int i = 0; i < kBins; ++i) {
+    float next = i + 1 == kBins ? 1 : share_below(static_cast<float>(i + 1));
+    bins_[static_cast<std::size_t>(i)] = weight * std::max(next - below, 0.0F);
+    below = std::max(below, next);
+  }
+  total_ = 0;
+  for (float bin : bins_) total_ += bin;
 }
 
 }  // namespace selvage::anomaly

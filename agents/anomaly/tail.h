@@ -25,9 +25,11 @@ class Tail {
   // Decades of rarity of `log_value` (natural logarithm of the statistic); then learns it.
   float Decades(float log_value);
 
-  // Counts of another node's tail, with the weight of that many samples (federation).
-  void TakePrior(const std::array<float, kBins>& shares, float weight);
-  const std::array<float, kBins>& bins() const { return bins_; }
+  // Below which value, in bins, this share of all lies.
+  float Quantile(float share) const;
+  // Quantiles of another model's tail (Digest::kShares), worth `weight` samples. They replace what
+  // a cold tail believes; beyond the last the tail goes on as between the last two.
+  void TakePrior(const float* quantiles, float weight);
 
   template <class Archive>
   void Visit(Archive& a) {

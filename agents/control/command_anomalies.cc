@@ -32,7 +32,8 @@ Answer Anomalies(AgentView& agent, const Json& request) {
               {"state", a.state},         {"alarm", a.alarm},
               {"samples", a.samples},     {"state_bytes", a.bytes},
               {"diagnosis", a.diagnosis}, {"evidence", a.evidence},
-              {"detour", a.detour},       {"features", std::move(features)}};
+              {"detour", a.detour},       {"features", std::move(features)},
+              {"peers", a.prior_voices}};
     Put("score", a.score, &item);
     Put("loss_decades", a.loss_decades, &item);
     Put("margin_db", a.margin_db, &item);

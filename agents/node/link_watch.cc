@@ -46,6 +46,15 @@ void LinkWatch::BuildModel() {
   options.count = schema().count;
   options.episode.alarm_decades = config_.alarm_decades;
   model_ = std::make_unique<anomaly::Model>(options);
+  prior_voices_ = 0;
+}
+
+bool LinkWatch::TakePrior(const anomaly::Digest& prior, std::size_t voices) {
+  if (prior.count != schema().count) return false;
+  BuildModel();
+  model_->TakePrior(prior);
+  prior_voices_ = voices;
+  return true;
 }
 
 void LinkWatch::Raise(Time now, Kind kind, Alarm alarm) {

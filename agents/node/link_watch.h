@@ -82,6 +82,10 @@ class LinkWatch {
   // Only for a watch that has seen nothing. False: no state of a watch of this form; then nothing
   // has changed. Evidence of losses starts afresh, as nobody knows what was lost meanwhile.
   bool RestoreState(ByteSpan state);
+  // Begins the model again from what others have learnt; for a young watch. False: of another kind.
+  bool TakePrior(const anomaly::Digest& prior, std::size_t voices);
+  // How many that was drawn from; 0: it began from nothing.
+  std::size_t prior_voices() const { return prior_voices_; }
 
  private:
   enum Kind : std::size_t { kLoss, kMargin, kLevels, kKinds };
@@ -107,6 +111,7 @@ class LinkWatch {
   float recent_loss_ = 0;  // smoothed over about 100 frames
   float signal_fall_ = 0;  // usual deviations of the last sample
   std::uint64_t samples_ = 0;
+  std::size_t prior_voices_ = 0;
   std::uint64_t taken_samples_ = 0;  // as of the last TakeState
   std::array<Time, kKinds> until_;   // of each kind's episode
   std::optional<Alarm> alarm_;       // not taken yet

@@ -11,6 +11,8 @@ struct ModelConfig {
   bool thresholds_only = false;
   // One false alarm in 10^this samples of a link. 5.8: one a day on a node with 8 links in use.
   float alarm_decades = 5.8F;
+  // Tell neighbours scale, shape and tails of what was learnt, and begin new models with theirs.
+  bool share = true;
   HealerOptions healer;
 };
 

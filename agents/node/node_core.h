@@ -163,7 +163,8 @@ struct AnomalyInfo {
   float margin_slope_db_s = kMissing;
   float seconds_to_failure = kMissing;  // infinite: it does not fall
   std::uint64_t samples = 0;
-  std::size_t bytes = 0;  // of state
+  std::size_t bytes = 0;         // of state
+  std::size_t prior_voices = 0;  // models elsewhere that it began from; 0: from nothing
   std::vector<Line> lines;
   std::string diagnosis;  // of the last alarm; empty: there was none
   std::string evidence;

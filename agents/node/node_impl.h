@@ -11,6 +11,7 @@
 //   node_store.cc      the disk refuses and works again
 //   node_model.cc      telemetry, alarms and what the healer makes of them
 //   node_model_state.cc  what the models have learnt, kept over restarts
+//   node_share.cc      ... and learn from neighbours' models
 //   node_custody.cc    messages carried for others, and by others
 //   second_path.cc     packets of this node, critical ones on two paths when there is doubt
 //   node_questions.cc  what people and programs ask
@@ -36,6 +37,7 @@
 #include "agents/node/node_core.h"
 #include "agents/node/path_watch.h"
 #include "agents/node/route_watch.h"
+#include "agents/node/share_book.h"
 #include "agents/quarantine/quarantine.h"
 #include "agents/session/handshake.h"
 #include "core/random.h"
@@ -85,6 +87,10 @@ struct NodeCounters {
   std::uint64_t model_samples = 0;
   std::uint64_t model_states_restored = 0;
   std::uint64_t model_states_refused = 0;
+  std::uint64_t model_digests_sent = 0;
+  std::uint64_t model_digests_taken = 0;
+  std::uint64_t model_digests_refused = 0;
+  std::uint64_t model_priors_taken = 0;
   std::uint64_t anomalies = 0;
   std::uint64_t detours = 0;
   std::uint64_t detours_proved = 0;
@@ -225,8 +231,7 @@ struct NodeCore::Impl {
   void SendReceipt(Time now, ShortId to, TrafficClass c, std::vector<OutgoingPacket> packets);
   void AnswerProbe(Time now, const ReceivedMessage& m);
   // Best effort, asking not to be led through `avoid`; no flow that is watched.
-  void SendAround(Time now, std::vector<OutgoingPacket> packets,
-                  const std::vector<ShortId>& avoid);
+  void SendAround(Time now, std::vector<OutgoingPacket> packets, const std::vector<ShortId>& avoid);
   void SettlePaths(Time now);
   void TellFinding(Time now, const PathWatch::Finding& f);
   std::string NamesOf(const std::vector<ShortId>& nodes) const;
@@ -261,6 +266,14 @@ struct NodeCore::Impl {
   void SendCheckProbe(Time now, const Quarantine::Probe& p);
   void SettleQuarantine(Time now);
   void TellQuarantine(Time now, const Quarantine::Finding& f);
+  // ---- node_share.cc
+  std::vector<ShareBook::Kind> OwnKinds() const;
+  std::vector<anomaly::Digest> OwnDigests() const;
+  // Tells one neighbour that has not heard for a while.
+  void ShareModels(Time now);
+  void OnModelDigest(Time now, const Adjacency& from, ByteSpan packet);
+  // A young model begins from what neighbours have told, if enough have.
+  void LearnFromOthers(Time now, Adjacency* a);
   // ---- node_lab.cc
   void RunLab(Time now);
   void Slander(Time now);  // each second
@@ -350,13 +363,20 @@ struct NodeCore::Impl {
   std::uint64_t last_token_ = 0;
   std::vector<std::pair<ShortId, MessageId>> unconfirmed_;  // confirm with the next receipts
   std::map<std::uint32_t, ShortId> brought_by_;             // origin -> who last brought from it
-  std::string store_failure_;     // empty: the disk works
-  std::uint64_t last_message_ = 0;  // best effort messages
+  std::string store_failure_;                               // empty: the disk works
+  std::uint64_t last_message_ = 0;                          // best effort messages
 
   Lab lab_;
 
   Healer healer_;
   ModelArchive models_;
+  ShareBook book_;
+  struct Shared {
+    Time at{};
+    Epoch epoch;  // of the neighbour: one that restarted may have forgotten
+  };
+  std::map<std::uint32_t, Shared> shared_;  // short id -> when it was told
+  Time next_share_{};
   MachineReading machine_;
   Time machine_at_ = Time::min();
   std::unique_ptr<anomaly::Model> machine_model_;  // from the first reading on

@@ -60,6 +60,7 @@ void NodeCore::Impl::WatchSecond(Time now) {
       ++watches;
     }
     LinkWatch& w = *a->watch;
+    LearnFromOthers(now, a);
     const bool usable = a->monitor.detector().usable();
     // What is dead is the failure detector's business, and its last values are no news.
     if (usable) {
@@ -86,6 +87,7 @@ void NodeCore::Impl::WatchSecond(Time now) {
     }
   }
   WatchMachine(now);
+  ShareModels(now);
 }
 
 Diagnosis NodeCore::Impl::Correlate(Time now, const Adjacency& a, Diagnosis alone) const {
@@ -267,6 +269,7 @@ std::vector<AnomalyInfo> NodeCore::Anomalies(Time now) const {
     }
     info.samples = w.samples();
     info.bytes = w.bytes();
+    info.prior_voices = w.prior_voices();
     if (w.last_alarm()) {
       info.diagnosis = std::string(ToString(w.last_alarm()->diagnosis));
       info.evidence = w.last_alarm()->evidence;

@@ -100,8 +100,8 @@ std::vector<RouteInfo> NodeCore::Routes(Time, TrafficClass c) {
       r.next_link = impl_->links_.at(a->link).info.name;
       r.cost = route.cost;
       r.hops = route.hops;
-      const SpfEntry alternate = impl_->forwarder_.AlternateRoute(c, destination, route.first,
-                                                                avoid);
+      const SpfEntry alternate =
+          impl_->forwarder_.AlternateRoute(c, destination, route.first, avoid);
       if (const Adjacency* b = impl_->FindAdjacency(alternate.first); b != nullptr) {
         r.alternate = b->certificate.name;
       }
@@ -114,8 +114,8 @@ std::vector<RouteInfo> NodeCore::Routes(Time, TrafficClass c) {
 std::vector<std::string> NodeCore::Path(Time, const NodeId& to, TrafficClass c) {
   std::vector<std::string> out = {identity().certificate.name};
   if (to == identity().certificate.id) return out;
-  const std::vector<ShortId> path = impl_->forwarder_.CurrentPath(
-      c, to.Short(), impl_->paths_.AvoidFor(to.Short(), c), false);
+  const std::vector<ShortId> path =
+      impl_->forwarder_.CurrentPath(c, to.Short(), impl_->paths_.AvoidFor(to.Short(), c), false);
   if (path.empty()) return {};
   for (ShortId node : path) out.push_back(impl_->NameOf(node));
   return out;
@@ -173,9 +173,7 @@ Twin NodeCore::GetTwin() const {
 
 std::size_t NodeCore::nodes_known() const { return impl_->map_.database().records().size(); }
 std::size_t NodeCore::outbox_messages() const { return impl_->sender_.size(); }
-std::size_t NodeCore::carried_messages() const {
-  return impl_->custody_.relay().entries().size();
-}
+std::size_t NodeCore::carried_messages() const { return impl_->custody_.relay().entries().size(); }
 const std::string& NodeCore::store_failure() const { return impl_->store_failure_; }
 bool NodeCore::outbox_full() const { return impl_->sender_.full(); }
 
@@ -270,6 +268,10 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
       {"model_samples_total", c.model_samples},
       {"model_states_restored_total", c.model_states_restored},
       {"model_states_refused_total", c.model_states_refused},
+      {"model_digests_sent_total", c.model_digests_sent},
+      {"model_digests_taken_total", c.model_digests_taken},
+      {"model_digests_refused_total", c.model_digests_refused},
+      {"model_priors_taken_total", c.model_priors_taken},
       {"anomalies_total", c.anomalies},
       {"detours_total", c.detours},
       {"detours_proved_total", c.detours_proved},

@@ -121,6 +121,9 @@ void NodeCore::Impl::OnContent(Time now, Adjacency* a, std::uint64_t counter, By
       case ChunkType::kTestimony:
         OnTestimony(now, *a, chunk.body);
         break;
+      case ChunkType::kModelDigest:
+        OnModelDigest(now, *a, chunk.body);
+        break;
       case ChunkType::kData:
         OnData(now, a, chunk.body);
         break;
@@ -207,22 +210,19 @@ void NodeCore::Impl::NoteRoute(Time now, const DataHeader& header, AdjacencyInde
       from == nullptr ? "a neighbour that is gone" : from->certificate.name;
   const std::string from_link = from == nullptr ? "" : links_[from->link].info.name;
   const std::string to_link = links_[to->link].info.name;
-  const std::vector<ShortId>& avoid =
-      paths_.AvoidFor(change->destination, change->traffic_class);
-  const std::string why = from == nullptr ? "the neighbour is gone"
-                          : from->state != LinkState::kUp
-                              ? from_name + " is " + std::string(ToString(from->state)) + ": " +
-                                    from->monitor.detector().evidence()
-                          : from->monitor.quality().degraded()
-                              ? from_name + " is degraded: " + from->monitor.quality().evidence()
-                          : from->patient.detour && from->watch->last_alarm()
-                              ? from_name + " is left in time (" +
-                                    std::string(ToString(from->patient.diagnosis)) +
-                                    "): " + from->watch->last_alarm()->evidence
-                          : from->overdue ? from_name + " has not answered for longer than usual"
-                          : avoid.empty() ? "the map offers a better path"
-                                          : "it keeps off " + NamesOf(avoid) +
-                                                ", which did not pass on what they took";
+  const std::vector<ShortId>& avoid = paths_.AvoidFor(change->destination, change->traffic_class);
+  const std::string why =
+      from == nullptr                 ? "the neighbour is gone"
+      : from->state != LinkState::kUp ? from_name + " is " + std::string(ToString(from->state)) +
+                                            ": " + from->monitor.detector().evidence()
+      : from->monitor.quality().degraded()
+          ? from_name + " is degraded: " + from->monitor.quality().evidence()
+      : from->patient.detour && from->watch->last_alarm()
+          ? from_name + " is left in time (" + std::string(ToString(from->patient.diagnosis)) +
+                "): " + from->watch->last_alarm()->evidence
+      : from->overdue ? from_name + " has not answered for longer than usual"
+      : avoid.empty() ? "the map offers a better path"
+                      : "it keeps off " + NamesOf(avoid) + ", which did not pass on what they took";
   Tell(now, "reroute",
        "traffic to " + NameOf(change->destination) + " moved from " + from_name + " (" + from_link +
            ") to " + to->certificate.name + " (" + to_link + "): " + why,
@@ -251,7 +251,7 @@ void NodeCore::Impl::DeliverHere(Time now, const DataHeader& header, ByteSpan pa
 }
 
 void NodeCore::Impl::HandUp(Time now, const DataHeader* header, AdjacencyIndex in,
-                             std::vector<ReceivedMessage> messages) {
+                            std::vector<ReceivedMessage> messages) {
   for (ReceivedMessage& m : messages) {
     if (header != nullptr && OnPathMessage(now, *header, in, m)) continue;
     if (m.kind == PayloadKind::kCarry || m.kind == PayloadKind::kCustody) {

@@ -216,8 +216,8 @@ void ReadOptions(const TransportSpec& spec, Section* section, LinkConfig* link) 
     } else if (const auto v = section->Integer(o.key, o.example)) {
       link->options[o.key] = std::to_string(*v);
       if (*v < o.least || *v > o.most) {
-        section->Wrong(o.key, "is " + std::to_string(*v) + "; must be " +
-                                  std::to_string(o.least) + " to " + std::to_string(o.most));
+        section->Wrong(o.key, "is " + std::to_string(*v) + "; must be " + std::to_string(o.least) +
+                                  " to " + std::to_string(o.most));
       }
     }
   }
@@ -393,6 +393,7 @@ void ReadModel(const toml::table& table, ConfigProblems* problems, ModelSection*
   Section section(table, "[model]", problems);
   model->enabled = section.Boolean("enabled", "true").value_or(model->enabled);
   model->thresholds_only = section.Boolean("thresholds_only", "false").value_or(false);
+  model->share = section.Boolean("share", "true").value_or(model->share);
   if (const auto decades = section.Number("alarm_decades", "5.8")) {
     model->alarm_decades = *decades;
     if (!(*decades >= ModelSection::kDecadesMin && *decades <= ModelSection::kDecadesMax)) {

@@ -50,6 +50,7 @@ struct ModelSection {
 
   bool enabled = true;
   bool thresholds_only = false;
+  bool share = true;
   double alarm_decades = 5.8;
   std::int64_t actions_per_hour = 60;
   std::vector<Action> advise;  // said, not done

@@ -38,6 +38,7 @@ endpoint = "ipc:///run/selvage/api.sock"
 # alarm_decades = 5.8                    # one false alarm in 10^5.8 samples of a link (1/s in use)
 # advise_only = []                       # told and not done: "detour", "duplicate", "announce"
 # actions_per_hour = 60
+# share = true                           # learn together with neighbours; no levels are told
 # thresholds_only = false                # fixed limits instead of the model, for comparison
 
 # [plugins]                              # transports that are not built in, see docs/plugins.md

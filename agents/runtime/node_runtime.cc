@@ -276,6 +276,7 @@ absl::Status NodeRuntime::Impl::MakeCore() {
   init.config.lab = config.lab;
   init.config.model.enabled = config.model.enabled;
   init.config.model.thresholds_only = config.model.thresholds_only;
+  init.config.model.share = config.model.share;
   init.config.model.alarm_decades = static_cast<float>(config.model.alarm_decades);
   init.config.model.healer.actions_per_hour = static_cast<int>(config.model.actions_per_hour);
   for (const Action a : config.model.advise) {

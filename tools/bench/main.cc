@@ -7,6 +7,7 @@
 
 #include "tools/bench/anomaly_bench.h"
 #include "tools/bench/crypto_bench.h"
+#include "tools/bench/federation_bench.h"
 #include "tools/bench/relay_bench.h"
 #include "tools/bench/spf_bench.h"
 #include "tools/bench/store_bench.h"
@@ -113,6 +114,39 @@ void AddAnomalyOptions(CLI::App* command, AnomalyOptions* anomaly, bool* json) {
   command->add_flag("--json", *json, "JSON on standard output");
 }
 
+void PrintFederation(const nlohmann::json& j) {
+  std::printf("federation: %d cold models, %d peers each (%d of them lying), digests of %d bytes\n",
+              j["targets"].get<int>(), j["peers_each"].get<int>(), j["liars"].get<int>(),
+              j["digest_bytes"].get<int>());
+  std::printf("  %-22s %8s %14s %32s\n", "", "AUC-PR", "share of own",
+              "false alarms in a first hour");
+  for (const char* name : {"cold", "peers", "poisoned", "own"}) {
+    const auto& f = j[name];
+    std::printf("  %-22s %8.3f %13.0f%% %18.0f in %.0f hours\n", name, f["auc_pr"].get<double>(),
+                100 * f["share_of_own"].get<double>(), f["first_hour_false_alarms"].get<double>(),
+                f["first_hours"].get<double>());
+  }
+}
+
+void AddFederationOptions(CLI::App* command, FederationOptions* federation, bool* json) {
+  command->add_option("--servers", federation->servers,
+                      "folder with NAME_train.csv and NAME_test.csv (default: made-up links)");
+  command->add_option("--links", federation->links, "cold links")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_option("--peers", federation->peers, "peers of each")
+      ->check(CLI::Range(1, static_cast<int>(anomaly::Digest::kAggregateMax)))
+      ->capture_default_str();
+  command->add_option("--poisoned", federation->poisoned, "share of the peers that lie")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--seed", federation->seed, "of the made-up links")->capture_default_str();
+  command->add_option("--alarm-decades", federation->alarm_decades, "one alarm in 10^this samples")
+      ->check(CLI::Range(2.0, 12.0))
+      ->capture_default_str();
+  command->add_flag("--json", *json, "JSON on standard output");
+}
+
 void AddModelOptions(CLI::App* command, ModelOptions* model, bool* json) {
   command->add_option("--features", model->features, "features of a sample")
       ->check(CLI::Range(1, ModelOptions::kFeaturesMax))
@@ -206,6 +240,11 @@ int Main(int argc, char** argv) {
       "anomaly", "scores, alarms and blame of the shipped anomaly model on a file");
   AddAnomalyOptions(anomaly_command, &anomaly, &json);
 
+  FederationOptions federation;
+  CLI::App* federation_command = app.add_subcommand(
+      "federation", "what a cold anomaly model gains from its peers, some of them lying");
+  AddFederationOptions(federation_command, &federation, &json);
+
   ModelOptions model;
   CLI::App* model_command = app.add_subcommand(
       "model", "nanoseconds per sample and bytes of the anomaly model, beside a robust z-score");
@@ -224,6 +263,9 @@ int Main(int argc, char** argv) {
   if (store_command->parsed()) return Finish(RunStoreBench(store), json, PrintStore);
   if (crypto_command->parsed()) return Finish(RunCryptoBench(crypto), json, PrintCrypto);
   if (anomaly_command->parsed()) return Finish(RunAnomalyBench(anomaly), json, PrintAnomaly);
+  if (federation_command->parsed()) {
+    return Finish(RunFederationBench(federation), json, PrintFederation);
+  }
   if (model_command->parsed()) return Finish(RunModelBench(model), json, PrintModel);
   return kUsage;
 }

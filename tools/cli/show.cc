@@ -73,7 +73,7 @@ void PrintOutbox(const Json& outbox) {
 
 void PrintAnomalies(const Json& anomalies) {
   Table table({"WHAT", "LINK", "STATE", ">SCORE", ">MARGIN dB", ">FAILS IN", "MOST UNUSUAL",
-               "LAST ALARM", "DETOUR"});
+               "LAST ALARM", "DETOUR", ">PEERS"});
   for (const Json& a : anomalies) {
     std::string worst;
     double blame = 0;
@@ -89,14 +89,14 @@ void PrintAnomalies(const Json& anomalies) {
                a.contains("margin_db") ? Format("%.1f", Number(a, "margin_db")) : "",
                a.contains("seconds_to_failure") ? Span(Number(a, "seconds_to_failure")) : "", worst,
                alarmed ? Text(a, "diagnosis") + " " + Span(Number(a, "alarm_age_s")) + " ago" : "",
-               Flag(a, "detour") ? "yes" : ""});
+               Flag(a, "detour") ? "yes" : "",
+               Number(a, "peers") > 0 ? Format("%.0f", Number(a, "peers")) : ""});
   }
   Print(table.ToString());
   for (const Json& a : anomalies) {
     if (Text(a, "evidence").empty()) continue;
     const std::string who = Text(a, "neighbor");
-    Print("\n" + (who.empty() ? "this machine" : who) + ": " +
-          Text(a, "evidence") + "\n");
+    Print("\n" + (who.empty() ? "this machine" : who) + ": " + Text(a, "evidence") + "\n");
   }
 }
 
@@ -105,12 +105,11 @@ void PrintLinks(const Json& links) {
                "TARIFF", "RADIO"});
   for (const Json& link : links) {
     double rate = Number(link, "rate_bps");
-    table.Add({Text(link, "name"), Text(link, "transport"),
-               Format("%.0f", Number(link, "mtu_bytes")),
-               rate > 0 ? Format("%.0f", rate / 1000.0) : "",
-               Flag(link, "broadcast") ? "beacons" : "configured peers",
-               Format("%.0f", Number(link, "neighbors")), Text(link, "tariff"),
-               Text(link, "radio")});
+    table.Add(
+        {Text(link, "name"), Text(link, "transport"), Format("%.0f", Number(link, "mtu_bytes")),
+         rate > 0 ? Format("%.0f", rate / 1000.0) : "",
+         Flag(link, "broadcast") ? "beacons" : "configured peers",
+         Format("%.0f", Number(link, "neighbors")), Text(link, "tariff"), Text(link, "radio")});
   }
   Print(table.ToString());
 }

@@ -187,6 +187,7 @@ BOOST_AUTO_TEST_CASE(anomalies_leave_out_what_is_not_known) {
   a.diagnosis = "fading";
   a.evidence = "margin 2.2 dB";
   a.alarm_age = 1500ms;
+  a.prior_voices = 4;
   agent.anomalies.push_back(a);
   Start();
   auto anomalies = Ask({{"command", "anomalies"}});
@@ -196,6 +197,7 @@ BOOST_AUTO_TEST_CASE(anomalies_leave_out_what_is_not_known) {
   BOOST_TEST(told["neighbor"] == "r0c1");
   BOOST_TEST(told["alarm"] == true);
   BOOST_TEST(told["margin_db"] == 2.25);
+  BOOST_TEST(told["peers"] == 4);
   BOOST_TEST(!told.contains("seconds_to_failure"));
   BOOST_TEST(!told.contains("margin_slope_db_s"));
   BOOST_TEST(told["alarm_age_s"] == 1.5);

@@ -28,6 +28,7 @@ messages = 100
 carried_messages = 0
 [model]
 alarm_decades = 5
+share = false
 advise_only = ["detour"]
 [lab]
 enabled = true
@@ -75,6 +76,7 @@ BOOST_AUTO_TEST_CASE(a_complete_file_is_read) {
   BOOST_TEST(config->outbox.carried_messages == 0);
   BOOST_TEST(config->model.enabled);
   BOOST_TEST(config->model.alarm_decades == 5.0);
+  BOOST_TEST(!config->model.share);
   BOOST_REQUIRE(config->model.advise.size() == 1u);
   BOOST_TEST((config->model.advise[0] == Action::kDetour));
   BOOST_TEST(config->lab);
