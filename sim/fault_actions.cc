@@ -12,6 +12,7 @@ bool ConcernsLink(const std::string& what) {
 
 bool IsFaultEvent(const std::string& what) {
   return (ConcernsLink(what) && what != "flap") || what == "crash" || what == "blackhole" ||
+         what == "drop20" || what == "accuse" || what == "lie" ||
          what == "down" || what == "up" || what == "cut" || what == "merge" || what == "heal";
 }
 
@@ -46,6 +47,8 @@ void FaultActions::Apply(const FaultEvent& event, double now_s) {
     table_->SetSilent(a, what != "up");
   } else if (what == "blackhole") {
     if (!protocol_->SetForwarding(a, false)) blackholes_.insert(a);
+  } else {
+    protocol_->Misbehave(a, what);
   }
 }
 
@@ -81,6 +84,7 @@ void FaultActions::Heal(const FaultEvent& event) {
   if (event.b < 0) {
     table_->SetSilent(a, false);
     if (blackholes_.erase(a) == 0) protocol_->SetForwarding(a, true);
+    if (scenario_.fault == "attack") protocol_->Misbehave(a, "");
     return;
   }
   const auto b = static_cast<std::uint32_t>(event.b);

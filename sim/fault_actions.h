@@ -17,9 +17,9 @@
 namespace selvage::sim {
 
 // One thing that happens to the network. `what`: crash silent oneway gray ramp fade mtu loss
-// blackhole (with nodes a, b), down/up (a; churn, or b too: a link that flaps), cut/merge
-// (partition), heal (undoes what was done to node a or link a-b). `p`: share, bytes for mtu, dB for
-// fade.
+// blackhole drop20 accuse lie (with nodes a, b), down/up (a; churn, or b too: a link that flaps),
+// cut/merge (partition), heal (undoes what was done to node a or link a-b). `p`: share, bytes for
+// mtu, dB for fade.
 struct FaultEvent {
   double t_s = 0;
   std::string what;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ns3/simulator.h"
+#include "sim/attackers.h"
 
 namespace selvage::sim {
 namespace {
@@ -39,6 +40,11 @@ void FaultInjector::Schedule(const std::vector<FaultEvent>& script) {
 
 std::string FaultInjector::Target() const {
   if (events_.empty() || events_[0].a < 0 || scenario_.fault == "churn") return "-";
+  if (scenario_.fault == "attack") {
+    std::string all;
+    for (const FaultEvent& e : events_) all += (all.empty() ? "" : "+") + std::to_string(e.a);
+    return all;
+  }
   std::string text = std::to_string(events_[0].a);
   if (events_[0].b >= 0) text += "-" + std::to_string(events_[0].b);
   return fallback_ ? text + "(fallback)" : text;
@@ -80,6 +86,12 @@ void FaultInjector::Resolve() {
     Apply(event);
     event.what = "merge";
     Later(scenario_.partition_s, event);
+  } else if (kind == "attack") {
+    for (const auto& [node, how] : DrawAttackers(scenario_, layout_)) {
+      event.what = how;
+      event.a = static_cast<int>(node);
+      Apply(event);
+    }
   } else if (SelectTarget(&event)) {
     if (kind == "gray" || kind == "loss") event.p = scenario_.loss_share;
     if (kind == "ramp") event.p = 1;
@@ -135,7 +147,8 @@ void FaultInjector::AffectBy(const FaultEvent& event) {
     if (event.what != "oneway" && event.what != "gray") {
       Affect(usage_->FlowsOver(b, a, packets_min_));
     }
-  } else if (event.what == "crash" || event.what == "blackhole") {
+  } else if (event.what == "crash" || event.what == "blackhole" || event.what == "drop20" ||
+             event.what == "lie") {
     Affect(usage_->FlowsOver(a, packets_min_));
   }
 }

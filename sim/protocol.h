@@ -57,6 +57,9 @@ class Protocol {
   // Off: the node forwards nothing of others any more but goes on taking part (blackhole). False:
   // the runner shall do it by dropping data packets as they come up from the device.
   virtual bool SetForwarding(std::uint32_t /*node*/, bool /*on*/) { return false; }
+  // An attacker from now on: "drop20", "accuse", "lie" (sim/attackers.h); "": honest again. Nothing
+  // where a protocol has no such lies.
+  virtual void Misbehave(std::uint32_t /*node*/, const std::string& /*how*/) {}
   // Fingerprint of what the protocol did; 0 when it keeps none.
   virtual std::uint64_t EffectsHash() const { return 0; }
   // Sums over all nodes, for the manifest.

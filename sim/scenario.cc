@@ -60,7 +60,7 @@ const std::set<std::string>& Faults() {
   static const std::set<std::string> kFaults = {"none", "crash", "silent",    "oneway",    "gray",
                                                 "ramp", "fade",  "mtu",       "blackhole",
                                                 "flap", "loss",  "partition", "churn",
-                                                "campaign"};
+                                                "attack", "campaign"};
   return kFaults;
 }
 
@@ -80,6 +80,12 @@ std::string SetTarget(const std::string& value, Scenario* s) {
 std::string SetHealing(const std::string& value, Scenario* s) {
   if (value != "true" && value != "false") return "true or false";
   s->healing = value == "true";
+  return "";
+}
+
+std::string SetQuarantine(const std::string& value, Scenario* s) {
+  if (value != "true" && value != "false") return "true or false";
+  s->quarantine = value == "true";
   return "";
 }
 
@@ -128,6 +134,9 @@ const std::map<std::string, Setter, std::less<>>& Keys() {
       {"crypto", OneOf(&Scenario::crypto, {"standin", "sodium"})},
       {"healing", SetHealing},
       {"model", OneOf(&Scenario::model, {"on", "off", "threshold"})},
+      {"quarantine", SetQuarantine},
+      {"attack", OneOf(&Scenario::attack, {"blackhole", "drop20", "accuse", "lie", "mixed"})},
+      {"attackers", Number(&Scenario::attackers, 0, 0.5)},
       {"start_jitter_s", Number(&Scenario::start_jitter_s, 0, 10)},
   };
   return kKeys;
@@ -195,6 +204,9 @@ absl::Status FinishScenario(Scenario* s) {
   if (s->move_m > 0 && (s->abstract() || s->topology != "rgg" || s->fault != "none")) {
     return absl::InvalidArgumentError(
         "\"move_m\" needs topology rgg, link wifi and fault none: links follow from places");
+  }
+  if (s->fault == "attack" && s->protocol != "selvage") {
+    return absl::InvalidArgumentError("fault attack needs protocol selvage: the others have none");
   }
   if (s->fault == "campaign") {
     s->window_s = s->injections * (s->hold_s + s->settle_s);

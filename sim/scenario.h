@@ -37,6 +37,8 @@ struct Scenario {
   std::uint32_t injections = 20;  // campaign: that many faults, ...
   double hold_s = 6;              // ... each for this time, ...
   double settle_s = 9;            // ... then this long nothing new
+  std::string attack = "blackhole";  // attack: blackhole | drop20 | accuse | lie | mixed, by ...
+  double attackers = 0.1;            // ... this share of the nodes, none of them a flow's end
   double heal_s = 0;              // > 0: a fault of a node or link is undone after this time
   double loss_share = 0.5;        // gray, loss
   double ramp_s = 20;             // ramp: 0 to 100 % loss in this time
@@ -68,6 +70,7 @@ struct Scenario {
   std::uint32_t critical_flows = 0;         // the first so many flows are of class critical instead
   bool healing = true;
   std::string model = "on";  // on | off | threshold: fixed limits instead of the anomaly model
+  bool quarantine = true;
   double start_jitter_s = 0.1;  // node i starts within [0, this), by seed
 
   double traffic_start_s() const { return fault_s - pre_s; }
@@ -79,7 +82,7 @@ struct Scenario {
 };
 
 // Fault kinds: none crash silent oneway gray ramp fade mtu blackhole partition churn flap loss
-// campaign.
+// attack campaign.
 bool IsFault(std::string_view kind);
 
 using Settings = std::vector<std::pair<std::string, std::string>>;

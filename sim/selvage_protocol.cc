@@ -66,6 +66,15 @@ class SelvageProtocol final : public Protocol {
     return true;
   }
 
+  void Misbehave(std::uint32_t node, const std::string& how) override {
+    NodeCore* core = applications_[node]->core();
+    if (core == nullptr) return;
+    if (how == "drop20") core->LabDropForwarded(0.2, std::nullopt);
+    if (how == "accuse") core->LabAccuse(false);
+    if (how == "lie") core->LabLieMetric(0.01);
+    if (how.empty()) core->LabOff();
+  }
+
   std::uint64_t EffectsHash() const override {
     TraceHash hash;
     for (const auto& application : applications_) hash.Int(application->EffectsHash());
@@ -120,8 +129,9 @@ class SelvageProtocol final : public Protocol {
     init.config.healing = stage_->scenario->healing;
     init.config.model.enabled = stage_->scenario->model != "off";
     init.config.model.thresholds_only = stage_->scenario->model == "threshold";
-    init.config.lab =
-        stage_->scenario->fault == "blackhole" || stage_->scenario->fault == "campaign";
+    init.config.quarantine = stage_->scenario->quarantine;
+    const std::string& fault = stage_->scenario->fault;
+    init.config.lab = fault == "blackhole" || fault == "campaign" || fault == "attack";
     init.wall = kWall;
     return init;
   }

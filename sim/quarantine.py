@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""Attackers on a 7x7 grid, with the defence off and on: who is found, when, and what it costs.
+
+    quarantine.py --out DIR [--seeds 3] [--attacks blackhole,drop20,accuse,lie,mixed] [--check]
+    quarantine.py --out DIR --loss-hours 49 [--check]
+
+The first form lets a tenth of the nodes attack (scenarios/quarantine.toml) and prints a table. The
+second runs the same mesh without attackers and with 30 % of all frames lost at random for as many
+node-hours, and counts who was put in quarantine without a reason.
+
+    detected    dropping or accusing attackers that all honest nodes within two hops have in
+                quarantine before the end (who only lies about metrics drops nothing)
+    off s       until 99 % of all packets between honest ends arrive, for good
+    quarantine  median seconds until all honest nodes within two hops have it in quarantine
+    wrong       honest nodes that honest nodes put in quarantine (pairs), over all runs
+    delivery    between honest ends, of what was sent 10 s after the attack or later
+    B/s         control bytes a node and second after the attack
+
+--check: exit status 1 when delivery with the defence is below 99 %, a dropper that drops all is not
+found, or an honest node is in quarantine under loss.
+"""
+
+import argparse
+import csv
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DETECTABLE = ("blackhole", "drop20", "accuse")
+SETTLED_S = 10
+NODES = 49
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--attacks", default="blackhole,drop20,accuse,lie,mixed")
+    parser.add_argument("--loss-hours", type=float, metavar="NODE-HOURS")
+    parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--program", default=find_program())
+    parser.add_argument("--check", action="store_true")
+    return parser.parse_args()
+
+
+def find_program():
+    build = os.path.join(HERE, "..", "build", "release", "bin", "selvage-sim")
+    return build if os.access(build, os.X_OK) else "selvage-sim"
+
+
+def execute(args, name, seed, settings):
+    where = os.path.join(args.out, name)
+    if os.path.exists(os.path.join(where, "manifest.json")):
+        return where
+    command = [args.program, "run", os.path.join(HERE, "scenarios", "quarantine.toml"),
+               "--seed", str(seed), "--out", where]
+    for setting in settings + args.set:
+        command += ["--set", setting]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{name}: status {done.returncode}: {done.stderr.strip()[-300:]}")
+    return where
+
+
+def rows(where, name):
+    with open(os.path.join(where, name), newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def quarantines(where):
+    """(seconds after the attack, judge, subject), first of each pair."""
+    seen = {}
+    with open(os.path.join(where, "events.csv"), encoding="utf-8") as file:
+        next(file)
+        for line in file:
+            t, node, kind, text = line.rstrip("\n").split(",", 3)
+            if kind == "node-quarantined" and text.startswith("n"):
+                seen.setdefault((int(node), int(text.split()[0][1:])), float(t))
+    return [(t, judge, subject) for (judge, subject), t in seen.items()]
+
+
+def scenario(where):
+    with open(os.path.join(where, "scenario.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def within_two(links, node):
+    near = {n for link in links if node in link for n in link}
+    return {n for link in links if near & set(link) for n in link} - {node}
+
+
+def evaluate(where):
+    plan = scenario(where)
+    links = [tuple(link[:2]) for link in plan["topology"]["links"]]
+    attackers = {e["a"]: e["what"] for e in plan["fault"]["events"]}
+    found = quarantines(where)
+    result = {"times": [], "detectable": 0, "wrong": 0}
+    result["wrong"] = sum(1 for _, judge, subject in found
+                          if judge not in attackers and subject not in attackers)
+    for node, what in attackers.items():
+        if what not in DETECTABLE:
+            continue
+        result["detectable"] += 1
+        honest = within_two(links, node) - set(attackers)
+        times = {judge: t for t, judge, subject in found if subject == node}
+        if honest and all(judge in times for judge in honest):
+            result["times"].append(max(times[judge] for judge in honest))
+    steps = [(float(r["t_s"]), int(r["sent"]), int(r["got"])) for r in rows(where, "timeline.csv")]
+    late = [(sent, got) for t, sent, got in steps if t >= SETTLED_S]
+    result["sent"] = sum(sent for sent, _ in late)
+    result["got"] = sum(got for _, got in late)
+    bad = [t for t, sent, got in steps if t >= 0 and got < 0.99 * sent]
+    step = steps[1][0] - steps[0][0]
+    last = max(t for t, sent, _ in steps if sent > 0)
+    result["off_s"] = 0 if not bad else math.inf if max(bad) >= last - 1 else max(bad) + step
+    result["Bps"] = float(rows(where, "runs.csv")[-1]["control_Bps_node"])
+    return result
+
+
+def table(args):
+    plan = [(attack, defence, seed) for attack in args.attacks.split(",")
+            for defence in ("false", "true") for seed in range(1, args.seeds + 1)]
+
+    def run(job):
+        attack, defence, seed = job
+        return execute(args, f"{attack}-{'on' if defence == 'true' else 'off'}-{seed}", seed,
+                       ["fault=attack", f"attack={attack}", f"quarantine={defence}"])
+
+    with ThreadPoolExecutor(args.jobs) as pool:
+        results = dict(zip(plan, map(evaluate, pool.map(run, plan))))
+    lines = ["| attack | defence | detected | off s | quarantine s | wrong | delivery | B/s/node |",
+             "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+    fine = True
+    for attack in args.attacks.split(","):
+        for defence in ("false", "true"):
+            part = [r for (a, d, _), r in results.items() if a == attack and d == defence]
+            times = [t for r in part for t in r["times"]]
+            detectable = sum(r["detectable"] for r in part)
+            delivery = sum(r["got"] for r in part) / max(1, sum(r["sent"] for r in part))
+            off = statistics.median(r["off_s"] for r in part)
+            lines.append("| {} | {} | {} | {} | {} | {} | {:.3f} % | {:.0f} |".format(
+                attack, "on" if defence == "true" else "off",
+                f"{len(times)} of {detectable}" if detectable else "-",
+                "never" if math.isinf(off) else f"{off:.2f}",
+                f"{statistics.median(times):.1f}" if times else "-",
+                sum(r["wrong"] for r in part), 100 * delivery,
+                statistics.mean(r["Bps"] for r in part)))
+            if defence == "true":
+                fine = fine and delivery >= 0.99
+                fine = fine and not (attack == "blackhole" and len(times) < detectable)
+    return lines, fine
+
+
+def under_loss(args):
+    hours = args.loss_hours
+    jobs = []
+    while hours > 0:
+        part = min(hours, NODES)  # an hour a run
+        jobs.append((len(jobs) + 1, max(20, math.ceil(part * 3600 / NODES))))
+        hours -= part
+
+    def run(job):
+        seed, seconds = job
+        return execute(args, f"loss-{seed}", seed,
+                       ["fault=none", "abstract_loss=0.3", f"window_s={seconds}"])
+
+    with ThreadPoolExecutor(args.jobs) as pool:
+        folders = list(pool.map(run, jobs))
+    wrong = sum(len(quarantines(where)) for where in folders)
+    checks = 0
+    for where in folders:
+        with open(os.path.join(where, "manifest.json"), encoding="utf-8") as file:
+            checks += json.load(file)["counters"]["quarantine_checks_total"]
+    total = sum(seconds for _, seconds in jobs) * NODES / 3600
+    return [f"{total:.0f} node-hours with 30 % of all frames lost: {wrong} wrong quarantines, "
+            f"{checks} checks"], wrong == 0
+
+
+def main():
+    args = arguments()
+    os.makedirs(args.out, exist_ok=True)
+    lines, fine = under_loss(args) if args.loss_hours is not None else table(args)
+    text = "\n".join(lines) + "\n"
+    with open(os.path.join(args.out, "table.md"), "w", encoding="utf-8") as file:
+        file.write(text)
+    print(text, end="")
+    return 1 if args.check and not fine else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
