@@ -35,8 +35,9 @@ const std::vector<std::string>& AttackKinds() {
   return kKinds;
 }
 
-std::vector<std::pair<std::uint32_t, std::string>> DrawAttackers(const Scenario& scenario,
-                                                                 const Layout& layout) {
+std::vector<std::pair<std::uint32_t, std::string>> DrawAttackers(
+    const Scenario& scenario, const Layout& layout,
+    const std::function<bool(std::uint32_t)>& carries) {
   ScenarioRandom random(scenario.seed * 49979687ull + 17);
   std::vector<std::uint32_t> candidates;
   for (std::uint32_t n = 0; n < layout.size(); ++n) {
@@ -45,6 +46,7 @@ std::vector<std::pair<std::uint32_t, std::string>> DrawAttackers(const Scenario&
   for (std::size_t i = candidates.size(); i > 1; --i) {
     std::swap(candidates[i - 1], candidates[random.Below(i)]);
   }
+  std::stable_partition(candidates.begin(), candidates.end(), carries);
   const auto wanted = static_cast<std::size_t>(std::lround(scenario.attackers * layout.size()));
   std::vector<bool> gone(layout.size(), false);
   std::vector<std::uint32_t> chosen;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,9 +14,11 @@ namespace selvage::sim {
 
 // `attackers` of the scenario as a share of all nodes, rounded, and what each does (`attack`;
 // "mixed": one kind after the other), ascending by node. All honest nodes still reach each other
-// without them. Fewer when no more can be spared.
-std::vector<std::pair<std::uint32_t, std::string>> DrawAttackers(const Scenario& scenario,
-                                                                 const Layout& layout);
+// without them. Nodes that carry a flow (`carries`) come first: who forwards nothing attacks nobody.
+// Fewer when no more can be spared.
+std::vector<std::pair<std::uint32_t, std::string>> DrawAttackers(
+    const Scenario& scenario, const Layout& layout,
+    const std::function<bool(std::uint32_t)>& carries);
 
 // "blackhole", "drop20" (a fifth of what it forwards), "accuse" (all its neighbours), "lie" (its
 // links cost a hundredth).

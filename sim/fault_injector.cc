@@ -87,7 +87,10 @@ void FaultInjector::Resolve() {
     event.what = "merge";
     Later(scenario_.partition_s, event);
   } else if (kind == "attack") {
-    for (const auto& [node, how] : DrawAttackers(scenario_, layout_)) {
+    const auto carries = [this](std::uint32_t node) {
+      return !usage_->FlowsOver(node, packets_min_).empty();
+    };
+    for (const auto& [node, how] : DrawAttackers(scenario_, layout_, carries)) {
       event.what = how;
       event.a = static_cast<int>(node);
       Apply(event);

@@ -9,7 +9,6 @@ namespace {
 
 // A frame lost twice goes another way: such a link leads an eighth around, and loses little.
 constexpr std::uint32_t kTriedLossPermilleMax = 350;
-constexpr std::uint32_t kFarLossPermilleMax = 50;
 constexpr Duration kSuspectLifetime = 60s;
 // A check that could not begin, or told nothing, is tried again then, while it is wanted.
 constexpr Duration kAgain = 5s;
@@ -92,9 +91,10 @@ bool Quarantine::BeginCheck(Time now, ShortId node, const Wanted& w) {
   };
   // What bad links lose would be put down to the neighbour.
   if (LossBetween(map_, self_, node) > kTriedLossPermilleMax) return false;
-  // Far away, the ways through and around differ in more than the neighbour: where links lose much
-  // that cannot be told from dropping.
-  if (AreNeighbors(map_, node, w.destination) || WorstLoss(map_) <= kFarLossPermilleMax) {
+  // A destination farther away says nothing: what is lost beyond the neighbour's own links may be
+  // another's doing.
+  if (AreNeighbors(map_, node, w.destination) &&
+      LossBetween(map_, node, w.destination) <= kTriedLossPermilleMax) {
     add(w.destination);
   }
   for (ShortId n : NeighborsOf(map_, node)) {
@@ -104,9 +104,7 @@ bool Quarantine::BeginCheck(Time now, ShortId node, const Wanted& w) {
   ++counters_.checks;
   // What its links are known to lose, after the two tries of each hop.
   std::uint32_t worst = 0;
-  for (ShortId t : targets) {
-    if (AreNeighbors(map_, node, t)) worst = std::max(worst, LossBetween(map_, node, t));
-  }
+  for (ShortId t : targets) worst = std::max(worst, LossBetween(map_, node, t));
   const double allowance = (LossBetween(map_, self_, node) + worst) / 1000.0;
   checks_.emplace_back(
       NeighborCheck(now, node, std::move(targets), access->shared, access->wait, allowance),

@@ -95,16 +95,6 @@ std::vector<ShortId> NeighborsOf(const Topology& topology, ShortId node) {
   return out;
 }
 
-std::uint32_t WorstLoss(const Topology& topology) {
-  std::uint32_t worst = 0;
-  for (int n = 0; n < topology.size(); ++n) {
-    for (const Topology::Edge& e : topology.EdgesOf(n)) {
-      worst = std::max(worst, e.metric.loss_permille);
-    }
-  }
-  return worst;
-}
-
 std::uint32_t LossBetween(const Topology& topology, ShortId from, ShortId to) {
   std::uint32_t best = 1000;
   const int a = topology.Find(from);

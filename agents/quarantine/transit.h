@@ -35,8 +35,6 @@ bool IsReachableAround(const Topology& topology, ShortId from, ShortId to, Short
 bool AreNeighbors(const Topology& topology, ShortId a, ShortId b);
 // In the order of their ids, each once.
 std::vector<ShortId> NeighborsOf(const Topology& topology, ShortId node);
-// The most that any link is said to lose, of a thousand frames.
-std::uint32_t WorstLoss(const Topology& topology);
 // What `from` says it loses on its best link to `to`, of a thousand frames; 1000: there is none.
 std::uint32_t LossBetween(const Topology& topology, ShortId from, ShortId to);
 
