@@ -146,7 +146,9 @@ void NeighborCheck::Judge() {
   if (blame && alone < targets_.size()) return End(Verdict::kDrops, targets_[alone]);
   const double anyhow = LossOf(beside.sent, beside.answered);
   const double honest = std::clamp(1.5 * anyhow, kHonestLoss, 0.6);
-  const double drops = std::min(honest + Step(anyhow), 0.98);
+  // Not Step(): a loss that is too small to blame anybody for clears nobody either, or those that
+  // blame the relay on better evidence would be false witnesses.
+  const double drops = std::min(honest + (shared_ ? kStepShared : kStep), 0.98);
   const int lost = all.sent - all.answered;
   const double total = Likelihood(all.sent, lost, drops) - Likelihood(all.sent, lost, honest);
   if (clear && all.sent > 0 && total <= kClearAt) return End(Verdict::kPasses, ShortId(0));

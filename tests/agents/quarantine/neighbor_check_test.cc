@@ -117,6 +117,14 @@ BOOST_AUTO_TEST_CASE(who_delays_what_it_passes_has_a_queue_and_is_not_blamed) {
   BOOST_TEST((check.result().verdict != NeighborCheck::Verdict::kDrops));
 }
 
+BOOST_AUTO_TEST_CASE(a_fifth_dropped_is_not_cleared_where_others_lose_as_well) {
+  int cleared = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    cleared += Run(seed, 0.2, 0.1).result.verdict == NeighborCheck::Verdict::kPasses;
+  }
+  BOOST_TEST(cleared <= 10);
+}
+
 BOOST_AUTO_TEST_CASE(one_destination_in_vain_is_named) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     const Outcome o = Run(seed, 1, 0, ShortId(3));
