@@ -14,8 +14,8 @@ namespace selvage::sim {
 
 // `attackers` of the scenario as a share of all nodes, rounded, and what each does (`attack`;
 // "mixed": one kind after the other), ascending by node. All honest nodes still reach each other
-// without them. Nodes that carry a flow (`carries`) come first: who forwards nothing attacks nobody.
-// Fewer when no more can be spared.
+// without them. Nodes that carry a flow (`carries`) come first: who forwards nothing attacks
+// nobody. Fewer when no more can be spared.
 std::vector<std::pair<std::uint32_t, std::string>> DrawAttackers(
     const Scenario& scenario, const Layout& layout,
     const std::function<bool(std::uint32_t)>& carries);

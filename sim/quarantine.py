@@ -16,8 +16,8 @@ node-hours, and counts who was put in quarantine without a reason.
     delivery    between honest ends, of what was sent 10 s after the attack or later
     B/s         control bytes a node and second after the attack
 
---check: exit status 1 when delivery with the defence is below 99 %, fewer than four of five that drop
-all are found, or an honest node is put in quarantine.
+--check: exit status 1 when delivery with the defence is below 99 %, fewer than four of five that
+drop all are found, or an honest node is put in quarantine.
 """
 
 import argparse
