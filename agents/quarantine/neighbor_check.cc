@@ -124,7 +124,9 @@ void NeighborCheck::Judge() {
   Tally all;
   Tally beside;
   bool clear = true;
-  std::size_t alone = targets_.size();
+  Tally worst;  // the target that is reached least through the neighbour, and ...
+  Tally worst_beside;
+  int counted = 0;
   for (std::size_t i = 0; i < targets_.size(); ++i) {
     const Tally& a = around_[i];
     // A target that is dead or out of reach says nothing.
@@ -135,15 +137,23 @@ void NeighborCheck::Judge() {
     beside.sent += a.sent;
     beside.answered += a.answered;
     if (t.answered < kClearEachMin) clear = false;
-    if (Evidence(t, a) >= kBlameAt) alone = i;
+    if (counted++ == 0 || LossOf(t.sent, t.answered) > LossOf(worst.sent, worst.answered)) {
+      worst = t;
+      worst_beside = a;
+    }
   }
   result_.sent = all.sent;
   result_.answered = all.answered;
   result_.around_sent = beside.sent;
   result_.around_answered = beside.answered;
-  const bool blame = !queued();
-  if (blame && Evidence(all, beside) >= kBlameAt) return End(Verdict::kDrops, ShortId(0));
-  if (blame && alone < targets_.size()) return End(Verdict::kDrops, targets_[alone]);
+  // ... what is left without it: one target alone in vain is a link that is full or bad.
+  const Tally rest{all.sent - worst.sent, all.answered - worst.answered};
+  const Tally rest_beside{beside.sent - worst_beside.sent,
+                          beside.answered - worst_beside.answered};
+  if (!queued() && Evidence(all, beside) >= kBlameAt &&
+      (counted < 2 || Evidence(rest, rest_beside) >= kBlameAt / 2)) {
+    return End(Verdict::kDrops, ShortId(0));
+  }
   const double anyhow = LossOf(beside.sent, beside.answered);
   const double honest = std::clamp(1.5 * anyhow, kHonestLoss, 0.6);
   // Not Step(): a loss that is too small to blame anybody for clears nobody either, or those that

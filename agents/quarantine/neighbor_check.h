@@ -4,7 +4,7 @@
 // which answers around it; it looks like telemetry, so the neighbour cannot tell it from data. A
 // second row of probes takes the way around there and back: it shows what the target and the
 // network lose anyhow. The neighbour is to blame when the two rows differ too much for chance,
-// over all targets or for one alone (a relay may drop what is for one destination): generalised
+// over all targets and without the one reached least (one alone is a full or bad link): generalised
 // likelihood ratio of "two loss rates" against "one" of at least exp(kBlameAt) (Wilks 1938:
 // twice its logarithm is chi-squared with one degree of freedom, so 23 is passed by chance once
 // in 1e6; looking after each probe costs a factor of about ten), and rates far enough apart:

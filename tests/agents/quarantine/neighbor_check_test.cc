@@ -125,11 +125,9 @@ BOOST_AUTO_TEST_CASE(a_fifth_dropped_is_not_cleared_where_others_lose_as_well) {
   BOOST_TEST(cleared <= 10);
 }
 
-BOOST_AUTO_TEST_CASE(one_destination_in_vain_is_named) {
+BOOST_AUTO_TEST_CASE(one_destination_alone_in_vain_is_a_links_doing) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
-    const Outcome o = Run(seed, 1, 0, ShortId(3));
-    BOOST_TEST((o.result.verdict == NeighborCheck::Verdict::kDrops));
-    BOOST_TEST((o.result.destination == ShortId(3)));
+    BOOST_TEST((Run(seed, 1, 0, ShortId(3)).result.verdict != NeighborCheck::Verdict::kDrops));
   }
 }
 
