@@ -88,9 +88,10 @@ def check(selvage, folder, air):
         return 1
     print("neighbours after %.1f s, %d units, %.1f s on air"
           % (time.monotonic() - begun, air.units, air.air_s))
+    # Two that call at once lose both calls, and what got lost is sent again after 20 s to a minute.
     if not wait("a has a route to b", lambda: any(
             r["to"] == "b" and r["next_hop"] == "b"
-            for r in ask(selvage, folder, "a", "routes") or []), 60):
+            for r in ask(selvage, folder, "a", "routes") or []), 150):
         return 1
     receiver = subprocess.Popen(
         [selvage, "--control", folder + "/b.sock", "--json", "recv", "--count", "1"],
