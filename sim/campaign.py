@@ -15,16 +15,13 @@ and DIR/campaign.png (with matplotlib). --check: exit status 1 when a promise is
 
 import argparse
 import csv
-import json
 import math
 import os
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pyplot
+import runs as runs_of
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 PER_RUN = 25
 CLEAN_SECONDS = 3600
 # What --check holds the campaign to. Outages include the 20 ms between two packets of a flow.
@@ -46,33 +43,34 @@ def arguments():
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                         help="for all runs")
-    parser.add_argument("--scenario", default=os.path.join(HERE, "scenarios", "campaign.toml"))
-    parser.add_argument("--program", default=find_program())
+    parser.add_argument("--scenario",
+                        default=os.path.join(runs_of.HERE, "scenarios", "campaign.toml"))
+    parser.add_argument("--program", help="default: that of this tree, then PATH")
     parser.add_argument("--check", action="store_true", help="exit 1 when a promise is broken")
     parser.add_argument("--table-only", action="store_true", help="evaluate what is there")
     return parser.parse_args()
 
 
-def find_program():
-    build = os.path.join(HERE, "..", "build", "release", "bin", "selvage-sim")
-    return build if os.access(build, os.X_OK) else "selvage-sim"
+def one(args, seed, *settings):
+    return runs_of.Run(os.path.join(args.out, f"seed-{seed}"), args.scenario, "selvage", seed,
+                       args.set + list(settings))
 
 
 def plan(args):
-    """Seeds and settings of the runs."""
+    """The runs."""
     runs = []
     seed = args.first_seed
     if args.clean_hours is not None:
         left = args.clean_hours * 3600 / node_count(args)
         while left > 0:
             seconds = min(left, CLEAN_SECONDS)
-            runs.append((seed, ["fault=none", f"window_s={math.ceil(seconds)}"]))
+            runs.append(one(args, seed, "fault=none", f"window_s={math.ceil(seconds)}"))
             left -= seconds
             seed += 1
         return runs
     left = args.injections
     while left > 0:
-        runs.append((seed, [f"injections={min(left, PER_RUN)}"]))
+        runs.append(one(args, seed, f"injections={min(left, PER_RUN)}"))
         left -= PER_RUN
         seed += 1
     return runs
@@ -83,49 +81,6 @@ def node_count(args):
         if setting.startswith("nodes="):
             return int(setting[6:])
     return 49
-
-
-def directory(args, seed):
-    return os.path.join(args.out, f"seed-{seed}")
-
-
-def execute(args, run):
-    """Error text, None when all went well or was done already."""
-    seed, settings = run
-    where = directory(args, seed)
-    if os.path.exists(os.path.join(where, "manifest.json")):
-        return None
-    for name in ("runs.csv", "flows.csv", "injections.csv"):  # of a run that did not finish
-        path = os.path.join(where, name)
-        if os.path.exists(path):
-            os.remove(path)
-    command = [args.program, "run", args.scenario, "--seed", str(seed), "--out", where]
-    for setting in args.set + settings:
-        command += ["--set", setting]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        return None
-    return f"seed {seed}: status {done.returncode}: {done.stderr.strip()[-300:]}"
-
-
-def execute_all(args, runs):
-    errors = []
-    with ThreadPoolExecutor(args.jobs) as pool:
-        for number, error in enumerate(pool.map(lambda r: execute(args, r), runs), 1):
-            if error:
-                errors.append(error)
-            print(f"\r{number} of {len(runs)} runs", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-    for error in errors:
-        print(error, file=sys.stderr)
-    return errors
-
-
-def read_csv(path):
-    if not os.path.exists(path):
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def percentile(values, share):
@@ -139,14 +94,14 @@ def show(value, digits=0):
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def manifests(args, runs):
-    out = []
-    for seed, _ in runs:
-        path = os.path.join(directory(args, seed), "manifest.json")
-        if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                out.append(json.load(file))
-    return out
+def rows_of(runs, name):
+    """All rows of all runs that have such a file."""
+    paths = [os.path.join(run.directory, name) for run in runs]
+    return [row for path in paths if os.path.exists(path) for row in runs_of.read(path)]
+
+
+def manifests(runs):
+    return [run.manifest() for run in runs if run.done()]
 
 
 def group(rows):
@@ -216,22 +171,24 @@ def check_campaign(rows, walks, wanted):
     return broken
 
 
-def clean_report(args, runs):
+def clean_report(runs):
     """Text and switches per link and day: what healthy meshes did without a reason."""
     hours = link_days = switches = suspicions = lost = sent = 0
-    for manifest in manifests(args, runs):
-        where = directory(args, manifest["seed"])
-        seconds = float(read_csv(os.path.join(where, "runs.csv"))[-1]["window_s"])
+    for run in runs:
+        if not run.done():
+            continue
+        manifest = run.manifest()
+        seconds = float(run.row()["window_s"])
         hours += manifest["nodes"] * seconds / 3600
         link_days += manifest["links"] * seconds / 86400
-        with open(os.path.join(where, "events.csv"), encoding="utf-8") as file:
+        with open(os.path.join(run.directory, "events.csv"), encoding="utf-8") as file:
             for line in file:
                 parts = line.split(",", 3)
                 if len(parts) < 4 or parts[0] == "t_s" or not 0 <= float(parts[0]) < seconds:
                     continue
                 switches += parts[2] == "reroute"
                 suspicions += parts[2] == "neighbor-suspect"
-        for flow in read_csv(os.path.join(where, "flows.csv")):
+        for flow in run.flows():
             sent += int(flow["sent"])
             lost += int(flow["lost"])
     per = switches / link_days if link_days else math.nan
@@ -263,17 +220,17 @@ def main():
     args = arguments()
     os.makedirs(args.out, exist_ok=True)
     runs = plan(args)
-    broken = [] if args.table_only else execute_all(args, runs)
+    broken = []
+    if not (args.table_only or runs_of.execute_all(args.program, args.jobs, runs)):
+        broken.append("some runs failed")
     if args.clean_hours is not None:
-        text, per = clean_report(args, runs)
+        text, per = clean_report(runs)
         if not per <= WRONG_SWITCHES_PER_LINK_DAY:
             broken.append(f"{per:.3f} wrong switches per link and day")
         rows = []
     else:
-        rows = []
-        for seed, _ in runs:
-            rows += read_csv(os.path.join(directory(args, seed), "injections.csv"))
-        walked = [m["walks"] for m in manifests(args, runs)]
+        rows = rows_of(runs, "injections.csv")
+        walked = [m["walks"] for m in manifests(runs)]
         walks = (max((w["longest_hops"] for w in walked), default=0),
                  min((w["bound_hops"] for w in walked), default=0),
                  sum(w["violations"] for w in walked))

@@ -20,14 +20,12 @@ packet with a precision of 90 %, and more of them before the first lost frame th
 """
 
 import argparse
-import csv
 import os
 import re
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+import runs as runs_of
+
 MODES = ("off", "threshold", "on")
 COMMON = ["abstract_margin_db=20", "window_s=30", "pre_s=30"]
 FAULTS = {
@@ -48,46 +46,22 @@ def arguments():
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--program", default=find_program())
+    parser.add_argument("--program", help="default: that of this tree, then PATH")
     parser.add_argument("--check", action="store_true")
     return parser.parse_args()
 
 
-def find_program():
-    build = os.path.join(HERE, "..", "build", "release", "bin", "selvage-sim")
-    return build if os.access(build, os.X_OK) else "selvage-sim"
+def run_of(args, fault, mode, seed):
+    return runs_of.Run(os.path.join(args.out, f"{fault.replace(' ', '-')}-{mode}-{seed}"),
+                       os.path.join(runs_of.HERE, "scenarios", "abstract.toml"), "selvage", seed,
+                       COMMON + FAULTS[fault] + [f"model={mode}"] + args.set)
 
 
-def directory(args, fault, mode, seed):
-    return os.path.join(args.out, f"{fault.replace(' ', '-')}-{mode}-{seed}")
-
-
-def execute(args, job):
-    fault, mode, seed = job
-    where = directory(args, fault, mode, seed)
-    if os.path.exists(os.path.join(where, "manifest.json")):
-        return None
-    command = [args.program, "run", os.path.join(HERE, "scenarios", "abstract.toml"),
-               "--seed", str(seed), "--out", where]
-    for setting in COMMON + FAULTS[fault] + [f"model={mode}"] + args.set:
-        command += ["--set", setting]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        return None
-    return f"{fault}, {mode}, seed {seed}: status {done.returncode}: {done.stderr.strip()[-300:]}"
-
-
-def read_csv(path):
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def detours(where):
+def detours(run):
     """Detours on the faulty link from the fault on, and all others."""
-    run = read_csv(os.path.join(where, "runs.csv"))[-1]
-    ends = re.findall(r"\d+", run["target"])[:2]
+    ends = re.findall(r"\d+", run.row()["target"])[:2]
     right = wrong = 0
-    for event in read_csv(os.path.join(where, "events.csv")):
+    for event in runs_of.read(os.path.join(run.directory, "events.csv")):
         found = re.match(r"detour for n(\d+) on ", event["text"])
         if event["kind"] != "healer-action" or not found:
             continue
@@ -101,8 +75,8 @@ def detours(where):
 def evaluate(args, fault, mode):
     sums = dict.fromkeys(("flows", "frame", "packet", "lost", "sent", "right", "wrong"), 0)
     for seed in range(1, args.seeds + 1):
-        where = directory(args, fault, mode, seed)
-        for flow in read_csv(os.path.join(where, "flows.csv")):
+        run = run_of(args, fault, mode, seed)
+        for flow in run.flows():
             if flow["affected"] != "1":
                 continue
             crossed = float(flow["crossed_s"] or 0)
@@ -112,7 +86,7 @@ def evaluate(args, fault, mode):
                                crossed < float(flow["packet_lost_s"]))
             sums["lost"] += int(flow["lost"])
             sums["sent"] += int(flow["sent"])
-        right, wrong = detours(where)
+        right, wrong = detours(run)
         if fault == "dip":
             right, wrong = 0, right + wrong
         sums["right"] += right
@@ -126,11 +100,9 @@ def share(part, whole):
 
 def main():
     args = arguments()
-    jobs = [(f, m, s) for f in FAULTS for m in MODES for s in range(1, args.seeds + 1)]
-    with ThreadPoolExecutor(args.jobs) as pool:
-        errors = [e for e in pool.map(lambda j: execute(args, j), jobs) if e]
-    if errors:
-        sys.exit("\n".join(errors))
+    jobs = [run_of(args, f, m, s) for f in FAULTS for m in MODES for s in range(1, args.seeds + 1)]
+    if not runs_of.execute_all(args.program, args.jobs, jobs):
+        sys.exit("some runs failed")
     header = ("fault", "judged by", "flows", "before frame", "before packet", "lost", "detours")
     print("| " + " | ".join(header) + " |\n|" + "---|" * len(header))
     total = {m: dict.fromkeys(("flows", "frame", "packet", "right", "wrong"), 0) for m in MODES}

@@ -11,7 +11,8 @@ import argparse
 import os
 import sys
 
-import campaign
+import runs as runs_of
+from runs import mean
 
 
 def arguments():
@@ -24,41 +25,34 @@ def arguments():
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                         help="for all runs")
     parser.add_argument("--scenario",
-                        default=os.path.join(campaign.HERE, "scenarios", "mobility.toml"))
-    parser.add_argument("--program", default=campaign.find_program())
+                        default=os.path.join(runs_of.HERE, "scenarios", "mobility.toml"))
+    parser.add_argument("--program", help="default: that of this tree, then PATH")
     return parser.parse_args()
-
-
-def mean(values):
-    return sum(values) / len(values) if values else float("nan")
 
 
 def main():
     args = arguments()
-    errors = []
     header = ("protocol", "runs", "delivered, connected pairs, %", "worst run, %",
               "last 2 s before each move, %", "control, B/s per node", "delay mean, ms")
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    base = args.out
+    runs = {protocol: [runs_of.Run(os.path.join(args.out, protocol, f"seed-{seed}"), args.scenario,
+                                   protocol, seed, args.set)
+                       for seed in range(1, args.seeds + 1)]
+            for protocol in args.protocols}
+    good = runs_of.execute_all(args.program, args.jobs, [r for p in runs.values() for r in p])
     for protocol in args.protocols:
-        args.out = os.path.join(base, protocol)
-        os.makedirs(args.out, exist_ok=True)
-        runs = [(seed, [f"protocol={protocol}"]) for seed in range(1, args.seeds + 1)]
-        errors += campaign.execute_all(args, runs)
-        rows = [row for seed, _ in runs
-                for row in campaign.read_csv(os.path.join(campaign.directory(args, seed),
-                                                          "runs.csv"))[-1:]]
+        rows = [run.row() for run in runs[protocol] if run.done()]
         shares = [100 * float(r["pdr_connected"]) for r in rows]
         lines.append("| " + " | ".join([
             protocol, str(len(rows)), f"{mean(shares):.1f}", f"{min(shares, default=0):.1f}",
-            f"{mean([100 * float(r['pdr_connected_late']) for r in rows]):.1f}",
+            f"{mean(100 * float(r['pdr_connected_late']) for r in rows):.1f}",
             f"{mean([float(r['control_Bps_node']) for r in rows]):.0f}",
             f"{mean([float(r['delay_mean_ms']) for r in rows]):.1f}"]) + " |")
     table = "\n".join(lines) + "\n"
     print(table)
-    with open(os.path.join(base, "table.md"), "w", encoding="utf-8") as file:
+    with open(os.path.join(args.out, "table.md"), "w", encoding="utf-8") as file:
         file.write(table)
-    return 1 if errors else 0
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

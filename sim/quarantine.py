@@ -21,16 +21,14 @@ drop all are found, or an honest node is put in quarantine.
 """
 
 import argparse
-import csv
 import json
 import math
 import os
 import statistics
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+import runs as runs_of
+
 DETECTABLE = ("blackhole", "drop20", "accuse")
 SETTLED_S = 10
 NODES = 49
@@ -46,39 +44,26 @@ def arguments():
     parser.add_argument("--loss-hours", type=float, metavar="NODE-HOURS")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--program", default=find_program())
+    parser.add_argument("--program", help="default: that of this tree, then PATH")
     parser.add_argument("--check", action="store_true")
     return parser.parse_args()
 
 
-def find_program():
-    build = os.path.join(HERE, "..", "build", "release", "bin", "selvage-sim")
-    return build if os.access(build, os.X_OK) else "selvage-sim"
+def run_of(args, name, seed, *settings):
+    return runs_of.Run(os.path.join(args.out, name),
+                       os.path.join(runs_of.HERE, "scenarios", "quarantine.toml"), "selvage", seed,
+                       list(settings) + args.set)
 
 
-def execute(args, name, seed, settings):
-    where = os.path.join(args.out, name)
-    if os.path.exists(os.path.join(where, "manifest.json")):
-        return where
-    command = [args.program, "run", os.path.join(HERE, "scenarios", "quarantine.toml"),
-               "--seed", str(seed), "--out", where]
-    for setting in settings + args.set:
-        command += ["--set", setting]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"{name}: status {done.returncode}: {done.stderr.strip()[-300:]}")
-    return where
+def execute(args, runs):
+    if not runs_of.execute_all(args.program, args.jobs, runs):
+        sys.exit("some runs failed")
 
 
-def rows(where, name):
-    with open(os.path.join(where, name), newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def quarantines(where):
+def quarantines(run):
     """(seconds after the attack, judge, subject), first of each pair."""
     seen = {}
-    with open(os.path.join(where, "events.csv"), encoding="utf-8") as file:
+    with open(os.path.join(run.directory, "events.csv"), encoding="utf-8") as file:
         next(file)
         for line in file:
             t, node, kind, text = line.rstrip("\n").split(",", 3)
@@ -87,8 +72,8 @@ def quarantines(where):
     return [(t, judge, subject) for (judge, subject), t in seen.items()]
 
 
-def scenario(where):
-    with open(os.path.join(where, "scenario.json"), encoding="utf-8") as file:
+def scenario(run):
+    with open(os.path.join(run.directory, "scenario.json"), encoding="utf-8") as file:
         return json.load(file)
 
 
@@ -97,11 +82,11 @@ def within_two(links, node):
     return {n for link in links if near & set(link) for n in link} - {node}
 
 
-def evaluate(where):
-    plan = scenario(where)
+def evaluate(run):
+    plan = scenario(run)
     links = [tuple(link[:2]) for link in plan["topology"]["links"]]
     attackers = {e["a"]: e["what"] for e in plan["fault"]["events"]}
-    found = quarantines(where)
+    found = quarantines(run)
     result = {"times": [], "detectable": 0, "wrong": 0}
     result["wrong"] = sum(1 for _, judge, subject in found
                           if judge not in attackers and subject not in attackers)
@@ -113,7 +98,8 @@ def evaluate(where):
         times = {judge: t for t, judge, subject in found if subject == node}
         if honest and all(judge in times for judge in honest):
             result["times"].append(max(times[judge] for judge in honest))
-    steps = [(float(r["t_s"]), int(r["sent"]), int(r["got"])) for r in rows(where, "timeline.csv")]
+    steps = [(float(r["t_s"]), int(r["sent"]), int(r["got"]))
+             for r in runs_of.read(os.path.join(run.directory, "timeline.csv"))]
     late = [(sent, got) for t, sent, got in steps if t >= SETTLED_S]
     result["sent"] = sum(sent for sent, _ in late)
     result["got"] = sum(got for _, got in late)
@@ -121,21 +107,18 @@ def evaluate(where):
     step = steps[1][0] - steps[0][0]
     last = max(t for t, sent, _ in steps if sent > 0)
     result["off_s"] = 0 if not bad else math.inf if max(bad) >= last - 1 else max(bad) + step
-    result["Bps"] = float(rows(where, "runs.csv")[-1]["control_Bps_node"])
+    result["Bps"] = float(run.row()["control_Bps_node"])
     return result
 
 
 def table(args):
-    plan = [(attack, defence, seed) for attack in args.attacks.split(",")
-            for defence in ("false", "true") for seed in range(1, args.seeds + 1)]
-
-    def run(job):
-        attack, defence, seed = job
-        return execute(args, f"{attack}-{'on' if defence == 'true' else 'off'}-{seed}", seed,
-                       ["fault=attack", f"attack={attack}", f"quarantine={defence}"])
-
-    with ThreadPoolExecutor(args.jobs) as pool:
-        results = dict(zip(plan, map(evaluate, pool.map(run, plan))))
+    runs = {(attack, defence, seed):
+            run_of(args, f"{attack}-{'on' if defence == 'true' else 'off'}-{seed}", seed,
+                   "fault=attack", f"attack={attack}", f"quarantine={defence}")
+            for attack in args.attacks.split(",")
+            for defence in ("false", "true") for seed in range(1, args.seeds + 1)}
+    execute(args, list(runs.values()))
+    results = {key: evaluate(run) for key, run in runs.items()}
     lines = ["| attack | defence | detected | off s | quarantine s | wrong | delivery | B/s/node |",
              "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     fine = True
@@ -161,26 +144,18 @@ def table(args):
 
 
 def under_loss(args):
-    hours = args.loss_hours
-    jobs = []
+    hours, total = args.loss_hours, 0
+    runs = []
     while hours > 0:
-        part = min(hours, HOURS_A_RUN)
-        jobs.append((len(jobs) + 1, max(20, math.ceil(part * 3600 / NODES))))
-        hours -= part
-
-    def run(job):
-        seed, seconds = job
-        return execute(args, f"loss-{seed}", seed,
-                       ["fault=none", "abstract_loss=0.3", f"window_s={seconds}"])
-
-    with ThreadPoolExecutor(args.jobs) as pool:
-        folders = list(pool.map(run, jobs))
-    wrong = sum(len(quarantines(where)) for where in folders)
-    checks = 0
-    for where in folders:
-        with open(os.path.join(where, "manifest.json"), encoding="utf-8") as file:
-            checks += json.load(file)["counters"]["quarantine_checks_total"]
-    total = sum(seconds for _, seconds in jobs) * NODES / 3600
+        seconds = max(20, math.ceil(min(hours, HOURS_A_RUN) * 3600 / NODES))
+        seed = len(runs) + 1
+        runs.append(run_of(args, f"loss-{seed}", seed, "fault=none", "abstract_loss=0.3",
+                           f"window_s={seconds}"))
+        total += seconds * NODES / 3600
+        hours -= HOURS_A_RUN
+    execute(args, runs)
+    wrong = sum(len(quarantines(run)) for run in runs)
+    checks = sum(run.manifest()["counters"]["quarantine_checks_total"] for run in runs)
     return [f"{total:.0f} node-hours with 30 % of all frames lost: {wrong} wrong quarantines, "
             f"{checks} checks"], wrong == 0
 

@@ -4,6 +4,7 @@ Finished runs are kept, so that an interrupted set goes on where it stopped.
 """
 
 import csv
+import json
 import math
 import os
 import shutil
@@ -55,6 +56,10 @@ class Run:
 
     def flows(self):
         return read(os.path.join(self.directory, "flows.csv"))
+
+    def manifest(self):
+        with open(os.path.join(self.directory, "manifest.json"), encoding="utf-8") as file:
+            return json.load(file)
 
 
 def read(path):
