@@ -7,8 +7,6 @@ namespace {
 
 // Walks end by the traversal rule (routing/forwarder.h); this bounds them in practice.
 constexpr std::uint8_t kHopLimit = 64;
-// Rounds without a receipt double at most so often: 40 ms to 10 s.
-constexpr int kSilentRoundsMax = 8;
 
 bool IsCritical(std::uint16_t flow) {
   return flow >> 14 == static_cast<unsigned>(TrafficClass::kCritical);
@@ -172,6 +170,7 @@ void Sender::Schedule(std::uint64_t number, Kept* k) {
 
 void Sender::Remove(Outbox::iterator it) {
   Kept& k = it->second;
+  LeaveWindow(it->first, &k);
   bytes_ -= k.message.body.size();
   Flow& flow = flows_[{k.message.to.value, k.flow}];
   flow.pending.erase({k.epoch.value, k.sequence});
@@ -206,9 +205,10 @@ std::vector<Sender::Settled> Sender::OnReceipt(Time now, ShortId from, ByteSpan 
   for (const FlowReport& report : *reports) OnReport(now, from, report, &rtt, &out);
   auto peer = peers_.find(from.value);
   if (peer == peers_.end()) return out;
-  if (rtt >= Duration(0)) peer->second.rtt.OnSample(rtt);
-  peer->second.settled |= !out.empty();
-  peer->second.silent_rounds = 0;
+  if (rtt >= Duration(0)) {
+    peer->second.rtt.OnSample(rtt);
+    Hurry(now, from, &peer->second);
+  }
   return out;
 }
 
@@ -230,8 +230,10 @@ void Sender::OnReport(Time now, ShortId from, const FlowReport& report, Duration
     for (auto it = flow.pending.lower_bound({epoch, first});
          it != flow.pending.end() && it->first <= Place(epoch, last);) {
       const auto kept = outbox_.find((it++)->second);
-      if (kept->second.attempts == 0) continue;  // it cannot have what was never sent
-      measure(kept->second);
+      const Kept& k = kept->second;
+      if (k.attempts == 0 && !k.handed) continue;  // it cannot have what was never sent
+      measure(k);
+      peer.window.OnAnswered(k.in_window);
       out->push_back(Deliver(kept));
     }
   };
@@ -244,8 +246,10 @@ void Sender::OnReport(Time now, ShortId from, const FlowReport& report, Duration
     for (auto it = flow.pending.lower_bound({epoch, range.first});
          it != flow.pending.end() && it->first <= Place(epoch, range.last); ++it) {
       Kept& k = outbox_.at(it->second);
-      if (k.attempts == 0) continue;
+      if (k.attempts == 0 && !k.handed) continue;
       measure(k);
+      peer.window.OnAnswered(k.in_window);
+      LeaveWindow(it->second, &k);
       if (!k.held) ++flow.held;
       k.held = true;
       k.overdue_at = kNever;
@@ -290,18 +294,25 @@ void Sender::ReportGone(Time now, const FlowKey& key, Epoch epoch, std::uint64_t
   }
 }
 
+void Sender::Hurry(Time now, ShortId to, Peer* peer) {
+  if (!peer->window.EndPatience()) return;
+  const Time at = now + peer->window.Timeout(peer->rtt);
+  for (auto f = flows_.lower_bound({to.value, 0}); f != flows_.end() && f->first.first == to.value;
+       ++f) {
+    for (const auto& [place, number] : f->second.pending) {
+      Kept& k = outbox_.at(number);
+      if (k.next_attempt == kNever || k.next_attempt <= at || k.held) continue;
+      k.next_attempt = at;
+      Schedule(number, &k);
+    }
+  }
+}
+
 void Sender::OnMapChanged(Time now) {
   for (auto& [to, peer] : peers_) {
-    peer.silent_rounds = 0;
-    peer.round_end = std::min(peer.round_end, now);
-  }
-  for (auto& [number, k] : outbox_) {
-    if (k.attempts == 0 || k.held) continue;
-    const Duration pause = peers_[k.message.to.value].rtt.Timeout();
-    if (k.pause <= pause) continue;
-    k.pause = pause;
-    k.next_attempt = std::min(k.next_attempt, now + pause);
-    Schedule(number, &k);
+    if (peer.map_heeded != Time::min() && now - peer.map_heeded < kMapPause) continue;
+    peer.map_heeded = now;
+    Hurry(now, ShortId(to), &peer);
   }
 }
 
@@ -311,7 +322,7 @@ MessageId Sender::IdOf(const OutboxRecord& r) const {
 
 void Sender::VisitWaiting(const std::function<void(const Waiting&)>& visit) const {
   for (const auto& [number, k] : outbox_) {
-    if (k.durable && k.stored && k.attempts > 0) {
+    if (k.durable && k.stored && k.released) {
       visit({IdOf(k), k.expires - k.message.deadline});
     }
   }
@@ -322,10 +333,11 @@ std::optional<CarriedMessage> Sender::Envelope(Time now, const MessageId& id) {
   if (flow == flows_.end() || id.origin != self_) return std::nullopt;
   const auto place = flow->second.pending.find({id.epoch.value, id.sequence});
   if (place == flow->second.pending.end()) return std::nullopt;
-  const Kept& k = outbox_.at(place->second);
+  Kept& k = outbox_.at(place->second);
   std::vector<OutgoingPacket> packets;
   Seal(k, 0, OutgoingPacket::Paths::kOne, &packets);
   if (!k.stored || k.expires <= now || packets.empty()) return std::nullopt;
+  k.handed = true;
   CarriedMessage m;
   m.id = id;
   m.lifetime = k.expires - now;
@@ -380,29 +392,48 @@ void Sender::Worry(Time now, ShortId to) {
   }
 }
 
-bool Sender::TakeRetry(Time now, Peer* peer) {
-  if (now >= peer->round_end) {
-    peer->round_end = now + std::min(peer->rtt.Timeout() * (1 << peer->silent_rounds), kPauseMax);
-    peer->round_size =
-        peer->settled ? std::min(2 * peer->round_size, kRetriesPerRoundMax) : kRetriesPerRound;
-    peer->settled = false;
-    peer->round_left = peer->round_size;
-    if (peer->silent_rounds < kSilentRoundsMax) ++peer->silent_rounds;
+void Sender::LeaveWindow(std::uint64_t number, Kept* k) {
+  if (!k->released) return;
+  Peer& peer = peers_[k->message.to.value];
+  peer.window.Leave(k->in_window);
+  k->in_window = 0;
+  peer.queue.erase({!IsCritical(k->flow), number});
+  if (!peer.queue.empty()) ready_.insert(k->message.to.value);
+}
+
+void Sender::OnDue(Time now, std::uint64_t number, Kept* k) {
+  if (k->attempts > 0 && !k->held) {
+    peers_[k->message.to.value].window.OnTimeout(now, k->last_sent);
   }
-  if (peer->round_left == 0) return false;
-  --peer->round_left;
-  return true;
+  LeaveWindow(number, k);
+  if (k->attempts == 0 && IsCritical(k->flow)) {
+    Attempt(now, k);
+    return;
+  }
+  k->overdue_at = kNever;
+  k->next_attempt = kNever;
+  peers_[k->message.to.value].queue.emplace(!IsCritical(k->flow), number);
+  ready_.insert(k->message.to.value);
+}
+
+void Sender::Pump(Time now, Peer* peer) {
+  while (!peer->queue.empty()) {
+    const auto first = peer->queue.begin();
+    const std::uint64_t number = first->second;
+    Kept& k = outbox_.at(number);
+    const int packets = static_cast<int>(k.last - k.sequence + 1);
+    if (!peer->window.Admit(packets)) return;
+    peer->window.Enter(packets);
+    k.in_window = packets;
+    peer->queue.erase(first);
+    Attempt(now, &k);
+    Schedule(number, &k);
+  }
 }
 
 void Sender::Attempt(Time now, Kept* k) {
   Peer& peer = peers_[k->message.to.value];
-  if (k->attempts > 0) {
-    if (!TakeRetry(now, &peer)) {
-      k->next_attempt = peer.round_end;
-      return;
-    }
-    ++counters_.retries;
-  }
+  if (k->attempts > 0) ++counters_.retries;
   const bool critical = IsCritical(k->flow);
   k->second = critical && now < peer.worried_until;
   k->late_copy = false;
@@ -412,8 +443,7 @@ void Sender::Attempt(Time now, Kept* k) {
   k->held = false;
   ++k->attempts;
   k->last_sent = now;
-  k->pause = k->attempts == 1 ? peer.rtt.Timeout() : std::min(k->pause * 2, kPauseMax);
-  k->next_attempt = now + k->pause;
+  k->next_attempt = now + peer.window.Timeout(peer.rtt);
   k->overdue_at = critical ? now + peer.rtt.Overdue() : kNever;
 }
 
@@ -443,12 +473,14 @@ void Sender::OnTimeout(Time now) {
       k.overdue_at = kNever;
       Worry(now, k.message.to);
     }
-    if (now >= k.next_attempt) Attempt(now, &k);
+    if (now >= k.next_attempt) OnDue(now, number, &k);
     Schedule(number, &k);
   }
+  for (const std::uint32_t to : std::exchange(ready_, {})) Pump(now, &peers_[to]);
 }
 
 Time Sender::NextDeadline() const {
+  if (!ready_.empty()) return Time::min();
   return deadlines_.empty() ? kNever : deadlines_.begin()->first;
 }
 

@@ -19,6 +19,10 @@
 // a row is a doubt about the path itself, which is told: relays that swallow packets would
 // otherwise hide behind the second copies.
 //
+// Congestion control (send_window.h): what is reliable, and what is critical and goes again, waits
+// for room in its destination's window, critical first, then oldest first. What is critical leaves
+// for the first time at once: it has no time to wait.
+//
 // Bounded by Limits. Each event costs O(log n): messages are indexed by deadline and by
 // (destination, flow, epoch, sequence). Sans-I/O.
 #pragma once
@@ -37,6 +41,7 @@
 #include "agents/delivery/flow_report.h"
 #include "agents/delivery/outbox_record.h"
 #include "agents/delivery/round_trip.h"
+#include "agents/delivery/send_window.h"
 #include "core/store.h"
 #include "core/time.h"
 
@@ -63,15 +68,8 @@ class Sender {
   };
   static constexpr Duration kDeadlineCritical = 1s;
   static constexpr Duration kDeadlineReliable = std::chrono::hours(24);
-  static constexpr Duration kPauseMax = 10s;
   static constexpr Duration kStoreLate = 200ms;
   static constexpr std::uint64_t kFlowWindow = 512;
-  // Messages sent again to one destination in one round trip: losses are mended, a dead path is not
-  // hammered. Rounds without any receipt grow longer. While receipts settle messages each round may
-  // send twice as many as the one before, as in slow start (RFC 5681): what a partition kept back
-  // is then out in seconds.
-  static constexpr int kRetriesPerRound = 32;
-  static constexpr int kRetriesPerRoundMax = 512;
   // Worry outlasts its last reason by this; a repair takes some 30 ms.
   static constexpr Duration kWorry = 50ms;
   static constexpr int kWorryDoublings = 4;  // to 800 ms
@@ -115,7 +113,9 @@ class Sender {
   // and unknown reports change nothing.
   std::vector<Settled> OnReceipt(Time now, ShortId from, ByteSpan body);
 
-  // The map changed: a message without a path may have one now.
+  // The map changed: what waits long may have a path now. Heeded once in kMapPause, for where links
+  // come and go all the time it says nothing.
+  static constexpr Duration kMapPause = 1s;
   void OnMapChanged(Time now);
   void OnTimeout(Time now);
   Time NextDeadline() const;
@@ -137,7 +137,7 @@ class Sender {
   // Receipts from `to` are, or were a moment ago, overdue.
   bool worried(Time now, ShortId to) const;
 
-  // Messages on disk that were sent at least once and have no receipt: what carriers may be given.
+  // Messages on disk whose turn has come and that have no receipt: what carriers may be given.
   struct Waiting {
     MessageId id;
     Time since{};
@@ -166,6 +166,8 @@ class Sender {
     bool held = false;      // the destination has it in memory
     bool second = false;    // this attempt took two paths
     bool late_copy = false;  // the second copy left after the first
+    bool handed = false;     // a carrier has it
+    int in_window = 0;       // packets of it that occupy the window
     std::uint32_t attempts = 0;
     std::uint8_t attempt_base = 0;  // first value of the header's attempt
     Time last_sent{};
@@ -173,7 +175,6 @@ class Sender {
     Time overdue_at = kNever;
     Time store_at = kNever;
     Time expires{};
-    Duration pause{0};
     Time scheduled = kNever;  // its place in deadlines_
   };
   using Outbox = std::map<std::uint64_t, Kept>;
@@ -191,11 +192,10 @@ class Sender {
     Time worried_until{};
     Time worry_began{};
     int worries = 0;  // in a row: no receipt for anything sent on one path since the first
-    Time round_end{};
-    int round_size = kRetriesPerRound;
-    int round_left = 0;
-    bool settled = false;   // something, in this round
-    int silent_rounds = 0;  // since the last receipt
+    SendWindow window;
+    // What waits for room: (not critical, number).
+    std::set<std::pair<bool, std::uint64_t>> queue;
+    Time map_heeded = Time::min();
   };
 
   std::uint64_t NextSequence(ShortId to, std::uint16_t flow, std::uint64_t count);
@@ -210,8 +210,14 @@ class Sender {
   // Lets the messages of a flow go whose turn has come.
   void Release(Time now, const FlowKey& key, Flow* flow);
   void Attempt(Time now, Kept* k);
-  // False: enough was sent again in this round.
-  bool TakeRetry(Time now, Peer* peer);
+  // It is due, for the first time or again.
+  void OnDue(Time now, std::uint64_t number, Kept* k);
+  // It is answered or given up, or its time to be answered is over.
+  void LeaveWindow(std::uint64_t number, Kept* k);
+  // Sends what waits and has room.
+  void Pump(Time now, Peer* peer);
+  // The way to `to` works (again): nobody waits longer than the round trip asks for.
+  void Hurry(Time now, ShortId to, Peer* peer);
   void Worry(Time now, ShortId to);
   void BeginWorry(Time now, ShortId to, Peer* peer);
   void OnReport(Time now, ShortId from, const FlowReport& report, Duration* rtt,
@@ -228,6 +234,7 @@ class Sender {
   std::map<std::uint32_t, Peer> peers_;  // by destination
   Outbox outbox_;
   std::set<std::pair<Time, std::uint64_t>> deadlines_;
+  std::set<std::uint32_t> ready_;  // peers to pump
   std::size_t bytes_ = 0;
   std::vector<OutgoingPacket> packets_;
   std::vector<Settled> expired_;

@@ -2,6 +2,7 @@
 #include "agents/delivery/sender.h"
 
 #include <boost/test/unit_test.hpp>
+#include <deque>
 
 #include "tests/agents/delivery/fixture.h"
 
@@ -104,7 +105,7 @@ BOOST_AUTO_TEST_CASE(it_is_sent_again_with_growing_pauses_until_the_receipt) {
     BOOST_TEST((again[0].header.id == first[0].header.id));  // recognised as the same
     BOOST_TEST(again[0].payload == first[0].payload);        // one nonce, one plain text
     BOOST_TEST(again[0].header.attempt == i);                // but a walk of its own to relays
-    pause = std::min(2 * pause, Sender::kPauseMax);
+    pause = std::min(2 * pause, SendWindow::kPauseMax);
   }
   const Bytes receipt = EncodeReport({s.epoch, FlowOf(kReliable, 7), 1, {}});
   BOOST_TEST(s.sender.OnReceipt(s.now, ShortId(4711), receipt).empty());  // not the destination
@@ -147,19 +148,76 @@ BOOST_AUTO_TEST_CASE(retries_follow_the_measured_round_trip_within_bounds) {
   BOOST_TEST((slow.sender.NextDeadline() > slow.now + 700ms));
 }
 
-BOOST_AUTO_TEST_CASE(a_dead_path_gets_few_retries_and_a_receipt_brings_them_back) {
+BOOST_AUTO_TEST_CASE(a_dead_path_gets_few_packets_and_ever_fewer) {
   Sending s;
   s.LearnRoundTrip(5ms);
   for (int i = 0; i < 400; ++i) s.Accept(s.Message(kReliable, 1));
-  BOOST_TEST(s.Due() == 400);  // each once
-  std::size_t retries = 0;
-  const Time end = s.now + 2s;
-  while (s.sender.NextDeadline() < end) {
-    s.now = s.sender.NextDeadline();
-    retries += s.Due();
+  std::size_t sent = s.Due();
+  BOOST_TEST(sent == static_cast<std::size_t>(SendWindow::kFirst));
+  const auto until = [&](Time end) {
+    std::size_t more = 0;
+    while (s.sender.NextDeadline() < end) {
+      s.now = std::max(s.now, s.sender.NextDeadline());
+      more += s.Due();
+    }
+    return more;
+  };
+  const Time left = s.now;
+  BOOST_TEST(until(left + 2s) <= 2 * sent);
+  const std::size_t late = until(left + 60s);
+  BOOST_TEST(late >= 5u);
+  BOOST_TEST(late <= 40u);
+}
+
+// A channel that passes on `per_ms` packets in a millisecond, with a queue as long as it takes.
+BOOST_AUTO_TEST_CASE(a_channel_that_is_too_full_gets_no_more_than_it_carries) {
+  Sending s;
+  s.LearnRoundTrip(5ms);
+  constexpr std::uint64_t kMessages = 2000;
+  for (std::uint64_t i = 0; i < kMessages; ++i) s.Accept(s.Message(kReliable, 1));
+  std::deque<std::uint64_t> channel;
+  std::size_t sent = 0;
+  Time next_pass = s.now;
+  const Time began = s.now;
+  while (s.sender.size() > 0 && s.now - began < 60s) {
+    for (const auto& p : s.Packets()) {
+      channel.push_back(p.header.id.sequence);
+      ++sent;
+    }
+    if (s.now >= next_pass && !channel.empty()) {
+      const std::uint64_t n = channel.front();
+      channel.pop_front();
+      s.Receipt(kReliable, 0, {{n, n}});
+      next_pass = s.now + 4ms;
+    }
+    s.now += 1ms;
   }
-  BOOST_TEST(retries >= 3 * Sender::kRetriesPerRound);
-  BOOST_TEST(retries <= 7 * Sender::kRetriesPerRound);
+  BOOST_TEST(s.sender.size() == 0);
+  BOOST_TEST(((s.now - began) / 1s) < 12);  // 8 s would be without any packet in vain
+  BOOST_TEST(sent < kMessages * 13 / 10);
+}
+
+BOOST_AUTO_TEST_CASE(critical_neither_waits_for_room_nor_behind_what_is_reliable) {
+  Sending s;
+  s.LearnRoundTrip(5ms);
+  for (int i = 0; i < 400; ++i) s.Accept(s.Message(kReliable, 1));
+  s.Due();
+  for (int i = 0; i < 100; ++i) s.Accept(s.Message(kCritical, 1));
+  std::size_t critical = 0;
+  for (const auto& p : s.Packets()) critical += p.header.traffic_class == kCritical ? 1 : 0;
+  BOOST_TEST(critical == 100u);
+  // Sent again they need room, and get what there is before the rest.
+  s.now += RoundTrip::kTimeoutMin;
+  std::size_t again = 0;
+  bool reliable = false;
+  for (const auto& p : s.Packets()) {
+    if (p.header.attempt == 0) continue;  // second copies, by worry
+    reliable |= p.header.traffic_class == kReliable;
+    ++again;
+  }
+  BOOST_TEST(again > 0u);
+  BOOST_TEST(again < static_cast<std::size_t>(SendWindow::kFirst));
+  BOOST_TEST(!reliable);
 }
 
 BOOST_AUTO_TEST_CASE(what_a_partition_kept_back_leaves_ever_faster_while_receipts_come) {
@@ -168,7 +226,9 @@ BOOST_AUTO_TEST_CASE(what_a_partition_kept_back_leaves_ever_faster_while_receipt
   constexpr std::uint64_t kMessages = 5000;
   for (std::uint64_t i = 0; i < kMessages; ++i) s.Accept(s.Message(kReliable, 1));
   s.Due();  // into the void
-  s.now += 60s;
+  for (const Time end = s.now + 60s; s.sender.NextDeadline() < end; s.Due()) {
+    s.now = std::max(s.now, s.sender.NextDeadline());
+  }
   s.sender.OnMapChanged(s.now);
   const Time healed = s.now;
   std::size_t most = 0;
@@ -182,9 +242,8 @@ BOOST_AUTO_TEST_CASE(what_a_partition_kept_back_leaves_ever_faster_while_receipt
     }
   }
   BOOST_TEST(s.sender.size() == 0);
-  // At the first round's pace it would take 5,000 / 32 rounds of at least 40 ms: 6 s.
   BOOST_TEST(((s.now - healed) / 1ms) < 1500);
-  BOOST_TEST(most <= static_cast<std::size_t>(Sender::kRetriesPerRoundMax));
+  BOOST_TEST(most <= static_cast<std::size_t>(SendWindow::kMax));
 }
 
 BOOST_AUTO_TEST_CASE(a_new_map_shortens_a_long_pause) {
@@ -366,7 +425,10 @@ BOOST_AUTO_TEST_CASE(no_more_of_a_critical_flow_is_under_way_than_the_destinatio
   s.Receipt(kCritical, 4);
   BOOST_TEST(s.Due() == 4);
   for (std::uint64_t i = 0; i < Sender::kFlowWindow + 10; ++i) s.Accept(s.Message(kReliable, 1));
-  BOOST_TEST(s.Due() == Sender::kFlowWindow + 10);  // unordered: nothing to hold
+  BOOST_TEST(s.Due() == static_cast<std::size_t>(SendWindow::kFirst));
+  BOOST_TEST(s.Receipt(kReliable, 0, {{1, 31}}).size() == 31u);
+  // Unordered: the first holds nothing back.
+  BOOST_TEST(s.Due() > 31u);
 }
 
 BOOST_AUTO_TEST_CASE(a_new_life_sends_the_critical_flow_on_after_what_the_last_life_left) {
@@ -461,9 +523,19 @@ BOOST_AUTO_TEST_CASE(a_carrier_gets_what_was_sent_and_waits_and_can_be_opened_at
   MessageId other = waiting[0].id;
   other.sequence += 1;
   BOOST_TEST(!s.sender.Envelope(s.now, other).has_value());
-  s.Accept(s.Message(TrafficClass::kReliable, 1));
+  // Nor what is not this node's promise yet.
+  const auto kept = s.Keep(s.Message(TrafficClass::kReliable, 1));
   look();
-  BOOST_TEST(waiting.size() == 1u);  // the second was not sent yet
+  BOOST_TEST(waiting.size() == 1u);
+  s.sender.OnDurable(s.now, kept);
+  // One whose turn to leave has not come can be carried, and the receipt for it counts.
+  for (int i = 0; i < 200; ++i) s.Accept(s.Message(TrafficClass::kReliable, 1));
+  s.Packets();
+  look();
+  const auto last = waiting.back().id;
+  BOOST_TEST(s.Receipt(TrafficClass::kReliable, 0, {{last.sequence, last.sequence}}).empty());
+  BOOST_TEST(s.sender.Envelope(s.now, last).has_value());
+  BOOST_TEST(s.Receipt(TrafficClass::kReliable, 0, {{last.sequence, last.sequence}}).size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(the_outbox_survives_a_restart_with_its_numbers) {
