@@ -12,6 +12,7 @@
 #include "agents/membership/state_files.h"
 #include "agents/runtime/config.h"
 #include "agents/runtime/node_runtime.h"
+#include "agents/runtime/scorer_loader.h"
 #include "agents/runtime/servers.h"
 #include "agents/runtime/stream_identity.h"
 
@@ -136,6 +137,15 @@ int Main(int argc, char** argv) {
     return kUsage;
   }
   if (check) {
+    if (config->model.enabled && !config->model.onnx.empty()) {
+      const auto scorer = LoadScorer(config->model, SteadyNanoseconds);
+      if (!scorer.ok()) {
+        std::fprintf(stderr, "%s: [model] onnx: %s\n", config_file.c_str(),
+                     std::string(scorer.status().message()).c_str());
+        return kUsage;
+      }
+      std::printf("%s\n", scorer->note.c_str());
+    }
     std::printf("%s: fine\n", config_file.c_str());
     return kFine;
   }

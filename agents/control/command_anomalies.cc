@@ -39,6 +39,15 @@ Answer Anomalies(AgentView& agent, const Json& request) {
     Put("margin_db", a.margin_db, &item);
     Put("margin_slope_db_s", a.margin_slope_db_s, &item);
     Put("seconds_to_failure", a.seconds_to_failure, &item);
+    if (!a.scorer.empty()) {
+      Json scorer{{"name", a.scorer},
+                  {"feature", a.scorer_feature},
+                  {"samples", a.scorer_samples},
+                  {"failures", a.scorer_failures},
+                  {"alarms", a.scorer_alarms}};
+      Put("decades", a.scorer_decades, &scorer);
+      item["scorer"] = std::move(scorer);
+    }
     if (!a.diagnosis.empty()) item["alarm_age_s"] = ToSeconds(a.alarm_age);
     out.push_back(std::move(item));
   }

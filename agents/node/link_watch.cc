@@ -20,6 +20,10 @@ constexpr Duration kRadioGap = 20ms;
 constexpr float kLossRate = 0.01F;
 // A signal this many usual deviations below its level explains losses.
 constexpr float kFallen = 3;
+// Seconds within which evidence of two models is of one thing.
+constexpr int kScorerTogether = 5;
+// Decades that the test of losses reaches by chance now and then.
+constexpr float kLossChance = 3;
 constexpr std::uint32_t kStateMagic = 0x574c5653;  // "SVLW"
 constexpr std::uint32_t kStateVersion = 1;
 
@@ -37,6 +41,9 @@ LinkWatch::LinkWatch(const ModelConfig& config, bool shared) : config_(config) {
   anomaly::RateTest::Options losses;
   losses.usual_loss = shared ? kUsualLossShared : kUsualLoss;
   losses_ = anomaly::RateTest(losses);
+  if (config_.scorer != nullptr) {
+    scorer_ = std::make_unique<ScorerFeed>(config_.scorer, anomaly::LinkSchema());
+  }
   BuildModel();
 }
 
@@ -126,25 +133,23 @@ void LinkWatch::OnRadio(Time now, const RadioReading& reading) {
   Raise(now, kMargin, std::move(a));
 }
 
-void LinkWatch::JudgeLevels(Time now, const anomaly::Verdict& verdict) {
-  if (!verdict.alarm) return;
-  if (!verdict.onset) {
-    if (now < until_[kLevels]) until_[kLevels] = now + kEpisode;
-    return;
-  }
+std::size_t LinkWatch::WorstLevel() const {
   std::size_t worst = model_->features();
   for (std::size_t f = 0; f < model_->features(); ++f) {
     if (!IsWorse(schema().features[f].name, model_->residual(f))) continue;
     if (worst == model_->features() || model_->blame()[f] > model_->blame()[worst]) worst = f;
   }
-  if (worst == model_->features()) return;  // a change for the better
+  return worst;
+}
+
+LinkWatch::Alarm LinkWatch::LevelAlarm(std::size_t worst, float score) const {
   const anomaly::Feature& feature = schema().features[worst];
   const bool signal =
       std::strcmp(feature.name, "rssi") == 0 || std::strcmp(feature.name, "snr") == 0;
   const float margin = last_radio_.margin_db;
   Alarm a;
   a.feature = feature.name;
-  a.score = verdict.rarity;
+  a.score = score;
   a.diagnosis = !signal                 ? Diagnosis::kCongestion
                 : margin < kLowMarginDb ? Diagnosis::kFading
                                         : Diagnosis::kWeakening;  // or nobody knows the margin
@@ -152,7 +157,51 @@ void LinkWatch::JudgeLevels(Time now, const anomaly::Verdict& verdict) {
   a.evidence = std::string(feature.name) +
                Text(" is %.1f usual deviations ", std::fabs(deviation), 0, 0) +
                (deviation < 0 ? "below its level" : "above its level");
-  Raise(now, kLevels, std::move(a));
+  return a;
+}
+
+void LinkWatch::JudgeLevels(Time now, const anomaly::Verdict& verdict) {
+  if (!verdict.alarm) return;
+  if (!verdict.onset) {
+    if (now < until_[kLevels]) until_[kLevels] = now + kEpisode;
+    return;
+  }
+  const std::size_t worst = WorstLevel();
+  if (worst == model_->features()) return;  // a change for the better
+  Raise(now, kLevels, LevelAlarm(worst, verdict.rarity));
+}
+
+void LinkWatch::JudgeScorer(Time now, const anomaly::Verdict& verdict) {
+  if (scorer_ == nullptr) return;
+  const ScorerFeed::Outcome& scored = scorer_->OnSample(row_.data());
+  // The built-in model speaks up when something is news, another may need a few samples more.
+  if (++recent_rarity_age_ > kScorerTogether || verdict.rarity > recent_rarity_) {
+    recent_rarity_ = verdict.rarity;
+    recent_rarity_age_ = 0;
+  }
+  const float lost = losses_.decades() - kLossChance;
+  const float own = std::max(recent_rarity_, lost);
+  const float limit = config_.alarm_decades;
+  const float fused = ScorerFeed::Fuse(own, scored.decades, limit);
+  if (own >= limit || fused < limit || now < until_[kLevels] || now < until_[kLoss]) return;
+  const std::size_t worst = WorstLevel();
+  Alarm a;
+  if (lost >= recent_rarity_) {
+    a.diagnosis = Diagnosis::kLoss;
+    a.feature = "loss";
+    a.score = fused;
+    a.evidence = Text("%.0f %% of its frames get lost, usual are %.1f %%", 100.0 * recent_loss_,
+                      100.0 * losses_.usual_loss(), 0);
+  } else if (worst < model_->features()) {
+    a = LevelAlarm(worst, fused);
+  } else {
+    return;  // a change for the better
+  }
+  a.evidence += Text(" (%.1f decades) and ", own, 0, 0) + scorer_->scorer().name() +
+                Text(" finds it %.1f decades rare, most of all ", scored.decades, 0, 0) +
+                anomaly::LinkSchema().features[scored.feature].name;
+  if (now >= until_[kScorer]) ++scorer_alarms_;
+  Raise(now, kScorer, std::move(a));
 }
 
 void LinkWatch::JudgeLimits(Time now) {
@@ -185,6 +234,7 @@ void LinkWatch::OnSecond(Time now, std::size_t waiting_bytes, std::uint64_t rate
   const anomaly::Verdict& verdict = model_->OnSample(judged.data());
   signal_fall_ = radio_ ? std::min(model_->residual(0), model_->residual(1)) : 0;
   JudgeLevels(now, verdict);
+  JudgeScorer(now, verdict);
 }
 
 bool LinkWatch::Quiet(Time now) const {
@@ -192,7 +242,7 @@ bool LinkWatch::Quiet(Time now) const {
     const float margin = last_radio_.margin_db;
     return (IsMissing(margin) || margin >= kLimitMarginDb) && now >= until_[kLoss];
   }
-  if (now < until_[kLoss]) return false;
+  if (now < until_[kLoss] || now < until_[kScorer]) return false;
   return !precursor_.forecast().raised;
 }
 
@@ -221,7 +271,9 @@ Bytes LinkWatch::TakeState() {
 }
 
 bool LinkWatch::RestoreState(ByteSpan state) {
-  LinkWatch other(config_, false);
+  ModelConfig alone = config_;
+  alone.scorer = nullptr;  // it keeps nothing
+  LinkWatch other(alone, false);
   std::uint8_t radio = 0;
   anomaly::StateWriter counter(nullptr, 0);
   other.VisitHeader(counter, &radio);

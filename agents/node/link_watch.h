@@ -4,7 +4,8 @@
 // (anomaly/rate_test.h). Whenever the radio says something: the trend of its margin, and when that
 // will be used up (anomaly/precursor.h). Once a second, while the link is in use: the model of
 // levels and rhythms (anomaly/model.h). What each of them finds becomes one Alarm with a diagnosis;
-// whether anything is done about it is the healer's business.
+// whether anything is done about it is the healer's business. A model of the user's own
+// (agents/scorer) looks at the same seconds; with other evidence it can raise an alarm, not alone.
 //
 // A second way to judge is there for comparison: fixed limits of loss and margin, as an operator
 // would set them.
@@ -22,6 +23,7 @@
 #include "agents/anomaly/rate_test.h"
 #include "agents/healer/healer.h"
 #include "agents/node/model_config.h"
+#include "agents/scorer/scorer_feed.h"
 #include "agents/telemetry/telemetry.h"
 #include "core/bytes.h"
 #include "core/time.h"
@@ -74,7 +76,12 @@ class LinkWatch {
   std::uint64_t samples() const { return samples_; }
   const std::optional<Alarm>& last_alarm() const { return last_alarm_; }
   Time last_alarm_at() const { return last_alarm_at_; }
-  std::size_t bytes() const { return sizeof(*this) + model_->bytes(); }
+  // Of the user's own model; null: there is none.
+  const ScorerFeed* scorer() const { return scorer_.get(); }
+  std::uint64_t scorer_alarms() const { return scorer_alarms_; }  // it had a part in
+  std::size_t bytes() const {
+    return sizeof(*this) + model_->bytes() + (scorer_ != nullptr ? scorer_->bytes() : 0);
+  }
 
   // ---- kept over restarts
   // What was learnt, as bytes of this machine's order; empty: nothing since the last call.
@@ -88,12 +95,17 @@ class LinkWatch {
   std::size_t prior_voices() const { return prior_voices_; }
 
  private:
-  enum Kind : std::size_t { kLoss, kMargin, kLevels, kKinds };
+  enum Kind : std::size_t { kLoss, kMargin, kLevels, kScorer, kKinds };
 
   void BuildModel();
   void Raise(Time now, Kind kind, Alarm alarm);
   void JudgeLevels(Time now, const anomaly::Verdict& verdict);
   void JudgeLimits(Time now);
+  // What the user's own model makes of this second, beside evidence from elsewhere.
+  void JudgeScorer(Time now, const anomaly::Verdict& verdict);
+  // The feature to blame of those that got worse; as many as there are: none did.
+  std::size_t WorstLevel() const;
+  Alarm LevelAlarm(std::size_t worst, float score) const;
   template <class Archive>
   void VisitHeader(Archive& archive, std::uint8_t* radio);
 
@@ -102,6 +114,10 @@ class LinkWatch {
   LinkSampler sampler_;
   LinkValues row_;
   std::unique_ptr<anomaly::Model> model_;
+  std::unique_ptr<ScorerFeed> scorer_;
+  std::uint64_t scorer_alarms_ = 0;
+  float recent_rarity_ = 0;  // of the built-in model, the highest of the last few samples
+  int recent_rarity_age_ = 0;
   anomaly::RateTest losses_;
   anomaly::Precursor precursor_;
   RadioReading last_radio_;

@@ -1,7 +1,11 @@
 // How a node watches its links and itself, and what may be done on the model's word.
 #pragma once
 
+#include <memory>
+#include <string>
+
 #include "agents/healer/healer.h"
+#include "agents/scorer/scorer.h"
 
 namespace selvage {
 
@@ -13,6 +17,10 @@ struct ModelConfig {
   float alarm_decades = 5.8F;
   // Tell neighbours scale, shape and tails of what was learnt, and begin new models with theirs.
   bool share = true;
+  // A model of the user's own beside the built-in one; all links take turns. Null: none.
+  std::shared_ptr<Scorer> scorer;
+  // How loading it went, for people; told as an event when the node starts. Empty: none was wanted.
+  std::string scorer_note;
   HealerOptions healer;
 };
 

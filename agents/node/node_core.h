@@ -170,6 +170,13 @@ struct AnomalyInfo {
   std::string evidence;
   Duration alarm_age{0};
   bool detour = false;
+  // Of the user's own model.
+  std::string scorer;  // empty: there is none
+  float scorer_decades = 0;
+  std::string scorer_feature;  // that it blames most
+  std::uint64_t scorer_samples = 0;
+  std::uint64_t scorer_failures = 0;  // samples for which it had no score
+  std::uint64_t scorer_alarms = 0;    // it had a part in
 };
 // A node that is not to carry the traffic of others, was not long ago, or cannot be spared.
 struct QuarantineInfo {

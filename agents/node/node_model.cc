@@ -276,6 +276,14 @@ std::vector<AnomalyInfo> NodeCore::Anomalies(Time now) const {
       info.alarm_age = now - w.last_alarm_at();
     }
     info.detour = a->patient.detour;
+    if (const ScorerFeed* s = w.scorer()) {
+      info.scorer = s->scorer().name();
+      info.scorer_decades = s->outcome().decades;
+      info.scorer_feature = anomaly::LinkSchema().features[s->outcome().feature].name;
+      info.scorer_samples = s->samples();
+      info.scorer_failures = s->failures();
+      info.scorer_alarms = w.scorer_alarms();
+    }
     out.push_back(std::move(info));
   }
   if (impl_->machine_model_ != nullptr) {

@@ -20,6 +20,10 @@ anomaly::Model::Options MachineModelOptions(const ModelConfig& config) {
 
 void NodeCore::Impl::LoadModels(Time now, Store& store) {
   if (!config_.model.enabled) return;
+  const std::string& note = config_.model.scorer_note;
+  if (!note.empty()) {
+    Tell(now, config_.model.scorer != nullptr ? "scorer-loaded" : "scorer-refused", note, {});
+  }
   for (const ModelArchive::Refusal& r : models_.Load(store)) {
     RefuseModelState(now, r.name, r.reason);
   }

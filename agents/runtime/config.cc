@@ -389,6 +389,32 @@ void ReadOutbox(const toml::table& table, ConfigProblems* problems, OutboxConfig
   section.Finish();
 }
 
+void ReadScorer(Section* section, ModelSection* model) {
+  if (const auto onnx = section->Text("onnx", "\"/etc/selvage/model.onnx\"")) {
+    model->onnx = *onnx;
+    if (onnx->empty() || onnx->front() != '/') {
+      section->Wrong("onnx", "is \"" + *onnx + "\"; write the whole path, from /");
+    }
+  }
+  if (const auto output = section->Text("onnx_output", "\"reconstruction\"")) {
+    if (*output == "reconstruction") {
+      model->onnx_output = OnnxScorer::Output::kReconstruction;
+    } else if (*output == "scores") {
+      model->onnx_output = OnnxScorer::Output::kScores;
+    } else if (*output != "by-shape") {
+      section->Wrong("onnx_output",
+                     "is \"" + *output + "\"; must be by-shape, reconstruction or scores");
+    }
+  }
+  if (const auto budget = section->Integer("scorer_budget_us", "50")) {
+    model->scorer_budget_us = *budget;
+    if (*budget < 1 || *budget > ModelSection::kScorerBudgetMax) {
+      section->Wrong("scorer_budget_us",
+                     "must be 1 to " + std::to_string(ModelSection::kScorerBudgetMax));
+    }
+  }
+}
+
 void ReadModel(const toml::table& table, ConfigProblems* problems, ModelSection* model) {
   Section section(table, "[model]", problems);
   model->enabled = section.Boolean("enabled", "true").value_or(model->enabled);
@@ -416,6 +442,7 @@ void ReadModel(const toml::table& table, ConfigProblems* problems, ModelSection*
                     "names \"" + name + "\"; actions are: detour, duplicate, announce");
     }
   }
+  ReadScorer(&section, model);
   section.Finish();
 }
 

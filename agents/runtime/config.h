@@ -15,6 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "agents/healer/healer.h"
+#include "agents/scorer/onnx_scorer.h"
 #include "core/ids.h"
 #include "transports/transport.h"
 
@@ -54,6 +55,11 @@ struct ModelSection {
   double alarm_decades = 5.8;
   std::int64_t actions_per_hour = 60;
   std::vector<Action> advise;  // said, not done
+  // A model of the user's own; docs/own-model.md.
+  static constexpr std::int64_t kScorerBudgetMax = 10'000;
+  std::string onnx;  // file; empty: none
+  OnnxScorer::Output onnx_output = OnnxScorer::Output::kByShape;
+  std::int64_t scorer_budget_us = 50;  // for one window
 };
 
 struct AgentConfig {

@@ -40,6 +40,9 @@ endpoint = "ipc:///run/selvage/api.sock"
 # actions_per_hour = 60
 # share = true                           # learn together with neighbours; no levels are told
 # thresholds_only = false                # fixed limits instead of the model, for comparison
+# onnx = "/etc/selvage/model.onnx"       # a model of your own beside it, see docs/own-model.md
+# onnx_output = "by-shape"               # by-shape | reconstruction | scores
+# scorer_budget_us = 50                  # for one window; a slower model is refused
 
 # [plugins]                              # transports that are not built in, see docs/plugins.md
 # directory = "/usr/lib/selvage/transports"   # transport = "NAME" is NAME.so there

@@ -14,6 +14,7 @@
 #include <variant>
 
 #include "agents/membership/state_files.h"
+#include "agents/runtime/scorer_loader.h"
 #include "agents/runtime/sensors.h"
 #include "agents/runtime/stream_identity.h"
 #include "agents/runtime/tun.h"
@@ -281,6 +282,17 @@ absl::Status NodeRuntime::Impl::MakeCore() {
   init.config.model.healer.actions_per_hour = static_cast<int>(config.model.actions_per_hour);
   for (const Action a : config.model.advise) {
     init.config.model.healer.advise_only[static_cast<std::size_t>(a)] = true;
+  }
+  if (config.model.enabled && !config.model.onnx.empty()) {
+    // A mesh node must not stay away for a model that it can do without.
+    auto scorer = LoadScorer(config.model, SteadyNanoseconds);
+    if (scorer.ok()) {
+      init.config.model.scorer = scorer->scorer;
+      init.config.model.scorer_note = scorer->note;
+    } else {
+      init.config.model.scorer_note =
+          std::string(scorer.status().message()) + "; this node goes on without it";
+    }
   }
   constexpr std::size_t kMegabyte = 1024 * 1024;
   const OutboxConfig& outbox = config.outbox;

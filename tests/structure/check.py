@@ -18,7 +18,8 @@ FLOORS = {"core": 0, "routing": 1, "transports": 1, "agents": 2, "tools": 3, "si
 
 # The node core inside agents/ is what ns-3 runs: it knows no socket, no database, no carrier.
 NODE_CORE = ("agents/membership/", "agents/session/", "agents/delivery/", "agents/quarantine/",
-             "agents/node/", "agents/telemetry/", "agents/healer/", "agents/anomaly/")
+             "agents/node/", "agents/telemetry/", "agents/healer/", "agents/anomaly/",
+             "agents/scorer/")
 RUNTIME = ("agents/store/", "agents/runtime/", "agents/api/", "agents/control/", "transports/")
 
 # What the simulator takes from the radios: formulas and ledgers over core alone.
@@ -27,7 +28,7 @@ SIM_MAY = ("transports/lorawan/air/", "transports/orbit/")
 # Where protocol machines live: time, randomness and storage are arguments there. (Membership also
 # keeps the files in which tools and the runtime find keys and certificates.)
 PURE = ("core/", "routing/", "agents/session/", "agents/delivery/", "agents/quarantine/",
-        "agents/node/", "agents/anomaly/", "agents/telemetry/", "agents/healer/",
+        "agents/node/", "agents/anomaly/", "agents/scorer/", "agents/telemetry/", "agents/healer/",
         "transports/lorawan/", "transports/orbit/", "transports/satellite/", "transports/redcap/",
         "transports/modem/")
 PURITY_EXCEPTIONS = {

@@ -116,6 +116,33 @@ BOOST_AUTO_TEST_CASE(a_configuration_is_checked_and_the_default_one_is_fine) {
                                       "'interface'?") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(a_users_model_is_loaded_and_timed_or_refused_by_operator_or_time) {
+  World world;
+  const std::string model = world.dir + "/model.onnx";
+  const std::string link = "[[link]]\ntransport = \"ethernet\"\npeers = [\"udp://127.0.0.1:1\"]\n";
+  const std::string head = world.Node() + link + "[model]\nonnx = \"" + model + "\"\n";
+  const std::string make = SELVAGE_SOURCE_DIR "/tools/example_model.py ";
+  for (const char* form : {"", " --int8"}) {
+    BOOST_TEST_REQUIRE(Run(make + model + form).status == 0);
+    const Outcome fine = Run(kBin + "/selvaged --check-config --config " +
+                             world.Write(head + "scorer_budget_us = 10000\n"));
+    BOOST_TEST(fine.status == 0, fine.output);
+    BOOST_TEST(fine.output.find("scores windows of 8 samples in ") != std::string::npos);
+  }
+  BOOST_TEST_REQUIRE(Run(make + model + " --samples 64").status == 0);
+  const Outcome slow = Run(kBin + "/selvaged --check-config --config " +
+                           world.Write(head + "scorer_budget_us = 1\n"));
+  BOOST_TEST(slow.status == 2);
+  BOOST_TEST(slow.output.find("is refused: one window takes it ") != std::string::npos,
+             slow.output);
+  // The same file with an operator's name changed.
+  BOOST_TEST_REQUIRE(Run("sed -i s/Reshape/Explode/ " + model).status == 0);
+  const Outcome unknown = Run(kBin + "/selvaged --check-config --config " + world.Write(head));
+  BOOST_TEST(unknown.status == 2);
+  BOOST_TEST(unknown.output.find("operator Explode is not supported") != std::string::npos,
+             unknown.output);
+}
+
 BOOST_AUTO_TEST_CASE(a_node_without_identity_is_told_how_to_get_one) {
   World world;
   fs::remove_all(world.dir + "/a");

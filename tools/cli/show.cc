@@ -98,6 +98,15 @@ void PrintAnomalies(const Json& anomalies) {
     const std::string who = Text(a, "neighbor");
     Print("\n" + (who.empty() ? "this machine" : who) + ": " + Text(a, "evidence") + "\n");
   }
+  for (const Json& a : anomalies) {
+    if (!a.contains("scorer")) continue;
+    const Json& s = a["scorer"];
+    Print("\n" + Text(a, "neighbor") + ": " + Text(s, "name") + " finds it " +
+          Format("%.1f", Number(s, "decades")) + " decades rare, most of all " +
+          Text(s, "feature") + "; " + Format("%.0f", Number(s, "samples")) + " samples, " +
+          Format("%.0f", Number(s, "failures")) + " without a score, had a part in " +
+          Format("%.0f", Number(s, "alarms")) + " alarms\n");
+  }
 }
 
 void PrintLinks(const Json& links) {

@@ -176,6 +176,9 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_is_refused_with_the_one_that_was_meant) {
   CheckRefused(kNode + "[model]\nalarm_decades = 99\n", "5:17", "must be 3 to 9");
   CheckRefused(kNode + "[model]\nadvise_only = [\"cut\"]\n", "5:15", "actions are: detour");
   CheckRefused(kNode + "[model]\nactions_per_hour = -1\n", "5:20", "must be 0 to 3600");
+  CheckRefused(kNode + "[model]\nonnx = \"model.onnx\"\n", "5:8", "write the whole path");
+  CheckRefused(kNode + "[model]\nonnx_output = \"no\"\n", "5:15", "by-shape, reconstruction");
+  CheckRefused(kNode + "[model]\nscorer_budget_us = 0\n", "5:20", "must be 1 to 10000");
   CheckRefused(kNode + "[lab]\nenable = true\n", "5:1", "did you mean 'enabled'?");
 }
 
