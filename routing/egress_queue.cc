@@ -25,6 +25,12 @@ TrafficClass EgressQueue::first_class() const {
   return static_cast<TrafficClass>(c);
 }
 
+bool EgressQueue::Before(const EgressQueue& other) const {
+  const TrafficClass mine = first_class();
+  const TrafficClass theirs = other.first_class();
+  return mine != theirs ? mine < theirs : First().since < other.First().since;
+}
+
 WaitingPacket EgressQueue::Pop() { return PopOf(static_cast<std::size_t>(first_class())); }
 
 WaitingPacket EgressQueue::PopOf(std::size_t traffic_class) {

@@ -26,6 +26,7 @@ struct WaitingPacket {
   Bytes payload;
   AdjacencyIndex came_in;  // 0: from this node
   std::uint8_t attempts = 1;
+  Time since{};
 };
 
 class EgressQueue {
@@ -44,12 +45,18 @@ class EgressQueue {
   std::size_t bytes() const { return bytes_; }
   // The class of the packet whose turn it is. REQUIRES !empty().
   TrafficClass first_class() const;
+  // Whether its turn comes before that of the other's: more precious, or older. REQUIRES neither
+  // is empty.
+  bool Before(const EgressQueue& other) const;
   // REQUIRES !empty().
   WaitingPacket Pop();
   // Everything, in the order of turns; the queue is empty afterwards.
   std::vector<WaitingPacket> TakeAll();
 
  private:
+  const WaitingPacket& First() const {
+    return classes_[static_cast<std::size_t>(first_class())].front();
+  }
   WaitingPacket PopOf(std::size_t traffic_class);
 
   std::array<RingQueue<WaitingPacket>, kTrafficClasses> classes_;

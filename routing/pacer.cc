@@ -4,8 +4,6 @@
 
 namespace selvage {
 namespace {
-// Frames that arrived and are not yet reported are no queue: feedback takes so long at most.
-constexpr Duration kFeedback = 5ms;
 // A queue this short may be empty in between: the delivery rate then is the sending rate.
 constexpr Duration kBusy = 1ms;
 }  // namespace
@@ -14,7 +12,7 @@ constexpr Duration kBusy = 1ms;
 Duration Pacer::Deep(const QueueEstimator& queue, const Acknowledged& a) const {
   if (capacity_ == 0) return queue.recent();
   const Duration flight(static_cast<std::int64_t>(a.flight_bytes * 1'000'000 / capacity_) * 1000);
-  return std::max(queue.recent(), flight - queue.base() - kFeedback);
+  return std::max(queue.recent(), flight - queue.base() - options_.feedback);
 }
 
 void Pacer::OnFeedback(Time now, const QueueEstimator& queue, const Acknowledged& a) {
@@ -25,12 +23,13 @@ void Pacer::OnFeedback(Time now, const QueueEstimator& queue, const Acknowledged
     Adjust(now, Deep(queue, a), a.waiting);
     return;
   }
-  if (queue.standing() < kEngageQueue) {
+  if (queue.standing() < options_.engage_queue) {
     standing_since_ = kNever;
     return;
   }
   if (standing_since_ == kNever) standing_since_ = now;
-  const bool surely = queue.standing() >= 4 * kEngageQueue || now - standing_since_ >= kEngageAfter;
+  const bool surely = queue.standing() >= 4 * options_.engage_queue ||
+                      now - standing_since_ >= options_.engage_after;
   if (!surely || capacity_ == 0) return;
   on_ = changed_ = true;
   last_waiting_ = now;
@@ -50,9 +49,9 @@ void Pacer::Sample(Time now, Duration queue) {
     return;
   }
   const Duration span = now - sample_since_;
-  if (span < kSampleEvery) return;
-  if (sample_bytes_ < kSampleBytesMin) {
-    if (span > 5 * kSampleEvery) sample_since_ = kNever;
+  if (span < options_.sample_every) return;
+  if (sample_bytes_ < options_.sample_bytes_min) {
+    if (span > 5 * options_.sample_every) sample_since_ = kNever;
     return;
   }
   const std::uint64_t rate = sample_bytes_ * 1'000'000 / static_cast<std::uint64_t>(ToMicros(span));
@@ -62,7 +61,7 @@ void Pacer::Sample(Time now, Duration queue) {
   sample_bytes_ = 0;
 }
 
-void Pacer::SetRate(std::uint64_t rate) { rate_ = std::max(rate, kRateMin); }
+void Pacer::SetRate(std::uint64_t rate) { rate_ = std::max(rate, options_.rate_min); }
 
 void Pacer::Adjust(Time now, Duration queue, bool waiting) {
   if (waiting) last_waiting_ = now;
@@ -74,13 +73,13 @@ void Pacer::Adjust(Time now, Duration queue, bool waiting) {
     return;
   }
   if (now < next_adjust_ || now < drained_at_) return;
-  next_adjust_ = now + kAdjustEvery;
-  calm_ = waiting && queue <= kTargetQueue ? calm_ + 1 : 0;
-  if (queue > kTargetQueue) {
+  next_adjust_ = now + options_.adjust_every;
+  calm_ = waiting && queue <= options_.target_queue ? calm_ + 1 : 0;
+  if (queue > options_.target_queue) {
     // What left without a queue the link carries, too: it may have become faster than measured.
     SetRate(std::max(capacity_, clear_before_) * 9 / 10);
     clear_ = clear_before_ = 0;
-    if (queue > kDeepQueue) {
+    if (queue > options_.deep_queue) {
       drained_at_ = now + queue;
       next_ = std::max(next_, drained_at_);
     }
@@ -88,7 +87,9 @@ void Pacer::Adjust(Time now, Duration queue, bool waiting) {
     clear_before_ = clear_;
     clear_ = rate_;
     const int doublings = std::min(calm_ / kCalm, 4);
-    SetRate(rate_ + rate_ * std::min(std::uint64_t{1} << doublings, kGrowPercentMax) / 100 + 1);
+    const auto percent = static_cast<std::uint64_t>(
+        std::min(options_.grow_percent << doublings, kGrowPercentMax));
+    SetRate(rate_ + rate_ * percent / 100 + 1);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "agents/healer/healer.h"
 #include "agents/membership/certificate.h"
@@ -18,6 +19,12 @@
 
 namespace selvage {
 
+// What all neighbours on one shared channel have in common.
+struct SharedChannel {
+  QueueEstimator queue;
+  Pacer pacer{Pacer::Options::Shared()};
+};
+
 struct Adjacency {
   AdjacencyIndex index;         // as numbered by this node
   AdjacencyIndex remote_index;  // as numbered by the neighbour; 0 until its first hello
@@ -31,8 +38,9 @@ struct Adjacency {
   Time previous_until{};
   Time keyed_at{};
   LinkMonitor monitor;
-  Pacer pacer;
-  EgressQueue egress;  // packets that wait for the pacer
+  Pacer own_pacer;
+  std::shared_ptr<SharedChannel> channel;  // null where this link serves one neighbour alone
+  EgressQueue egress;                      // packets that wait for the pacer
   LinkState state = LinkState::kUp;  // as last acted upon; the detector may be ahead for a moment
   bool confirmed = false;            // ... and whether that is certain
   Time deadline = kNever;            // cached from the monitor
@@ -48,8 +56,14 @@ struct Adjacency {
   // As last advertised; changes by little are not worth a flood.
   EdgeMetric advertised;
 
-  Adjacency(Time now, const LinkInfo& link)
-      : monitor(now, link.slow, link.shared, link.idle_gap), slow(link.slow), shared(link.shared) {}
+  Adjacency(Time now, const LinkInfo& link, std::shared_ptr<SharedChannel> shared_channel)
+      : monitor(now, link.slow, link.shared, link.idle_gap),
+        channel(std::move(shared_channel)),
+        slow(link.slow),
+        shared(link.shared) {}
+  Pacer& pacer() { return channel ? channel->pacer : own_pacer; }
+  const Pacer& pacer() const { return channel ? channel->pacer : own_pacer; }
+  const QueueEstimator& queue() const { return channel ? channel->queue : monitor.queue(); }
   ShortId neighbor() const { return certificate.id.Short(); }
 };
 

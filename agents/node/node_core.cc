@@ -155,6 +155,7 @@ Time NodeCore::Impl::NextDeadline() const {
   at = std::min({at, map_.NextDeadline(), receiver_.NextDeadline()});
   at = std::min({at, progress_.NextDeadline(), paths_.NextDeadline(), lab_.NextDeadline()});
   at = std::min({at, custody_.NextDeadline(), quarantine_.NextDeadline()});
+  if (quarantine_.book().pending()) at = std::min(at, next_testimonies_);
   if (advertise_) at = std::min(at, advertise_not_before_);
   for (const Adjacency* a : present_) at = std::min(at, a->deadline);
   promised_wake_ = at;

@@ -6,53 +6,84 @@ namespace {
 // Packets wait for a tenth of a second at most: longer is late for most uses, and senders that
 // adapt would learn of the full link no sooner.
 constexpr std::uint64_t kWaitsPerSecond = 10;
+// On a shared channel, where what a link carries is the others' doing and no room can be set by it,
+// the same by age. What is promised may wait longer, but not until it is sent again.
+constexpr Duration kStale = 300ms;
+constexpr Duration kStalePromised = 300ms;
+
+bool Stale(Time now, const WaitingPacket& p) {
+  const bool promised = p.header.traffic_class == TrafficClass::kCritical ||
+                        p.header.traffic_class == TrafficClass::kReliable;
+  return now - p.since > (promised ? kStalePromised : kStale);
+}
 }  // namespace
 
 void NodeCore::Impl::Transmit(Time now, Adjacency* a, const DataHeader& header, ByteSpan payload,
                               AdjacencyIndex in, std::uint8_t attempts) {
-  if (!a->pacer.on()) {
+  if (!a->pacer().on()) {
     SendData(now, a, header, payload, in, attempts);
     return;
   }
   const bool critical = header.traffic_class == TrafficClass::kCritical;
-  const bool overtakes = a->egress.empty() || header.traffic_class < a->egress.first_class();
-  if (overtakes && a->pacer.MaySend(now, critical)) {
+  const Adjacency* next = NextInTurn(a);
+  const bool overtakes = next == nullptr || header.traffic_class < next->egress.first_class();
+  if (overtakes && a->pacer().MaySend(now, critical)) {
     SendData(now, a, header, payload, in, attempts);
     return;
   }
-  for (WaitingPacket& shed : a->egress.Push({header, payload.ToBytes(), in, attempts})) {
+  for (WaitingPacket& shed : a->egress.Push({header, payload.ToBytes(), in, attempts, now})) {
     CountDrop(&counters_.dropped_shed[static_cast<std::size_t>(shed.header.traffic_class)]);
   }
   DrainEgress(now, a);
 }
 
+Adjacency* NodeCore::Impl::NextInTurn(Adjacency* a) {
+  if (!a->channel) return a->egress.empty() ? nullptr : a;
+  Adjacency* next = nullptr;
+  for (Adjacency* other : present_) {
+    if (other->channel != a->channel || other->egress.empty()) continue;
+    if (next == nullptr || other->egress.Before(next->egress)) next = other;
+  }
+  return next;
+}
+
 void NodeCore::Impl::DrainEgress(Time now, Adjacency* a) {
   // As many as the pace allows: the queue bounds it.
-  while (!a->egress.empty() &&
-         a->pacer.MaySend(now, a->egress.first_class() == TrafficClass::kCritical)) {
-    const WaitingPacket p = a->egress.Pop();
-    SendData(now, a, p.header, p.payload, p.came_in, p.attempts);
+  while (Adjacency* next = NextInTurn(a)) {
+    const TrafficClass first = next->egress.first_class();
+    if (!a->pacer().MaySend(now, first == TrafficClass::kCritical)) break;
+    const WaitingPacket p = next->egress.Pop();
+    if (a->channel && Stale(now, p)) {
+      CountDrop(&counters_.dropped_shed[static_cast<std::size_t>(first)]);
+    } else {
+      SendData(now, next, p.header, p.payload, p.came_in, p.attempts);
+    }
+    Refresh(next);
   }
   Refresh(a);
 }
 
 void NodeCore::Impl::FollowPace(Time now, Adjacency* a, const FeedbackOutcome& outcome) {
-  // Where all share the channel, waiting is the others' traffic as much as ours; slow radios have
-  // their own budget.
   const LinkInfo& info = links_[a->link].info;
-  if (info.shared || info.slow) return;
-  a->pacer.OnFeedback(now, a->monitor.queue(),
-                      {outcome.acknowledged, outcome.acknowledged_bytes,
-                       a->monitor.held().flight_bytes(), !a->egress.empty()});
-  if (a->pacer.on()) {
-    a->egress.SetRoom(static_cast<std::size_t>(a->pacer.bytes_per_second() / kWaitsPerSecond));
+  if (info.slow) return;  // slow radios have their own budget
+  Pacer& pacer = a->pacer();
+  std::size_t flight = a->monitor.held().flight_bytes();
+  if (a->channel) {
+    if (outcome.has_rtt) a->channel->queue.OnRtt(now, outcome.rtt);
+    flight = 0;  // what neighbours out of reach hold up is no queue
   }
-  if (a->pacer.TakeChanged()) {
-    const std::string rate = std::to_string(a->pacer.bytes_per_second() * 8 / 1000);
-    const std::string wait = std::to_string(ToMicros(a->monitor.queue().standing()));
-    Tell(now, a->pacer.on() ? "link-full" : "link-relieved",
+  pacer.OnFeedback(now, a->queue(),
+                   {outcome.acknowledged, outcome.acknowledged_bytes, flight,
+                    NextInTurn(a) != nullptr});
+  if (pacer.on() && !a->channel) {
+    a->egress.SetRoom(static_cast<std::size_t>(pacer.bytes_per_second() / kWaitsPerSecond));
+  }
+  if (pacer.TakeChanged()) {
+    const std::string rate = std::to_string(pacer.bytes_per_second() * 8 / 1000);
+    const std::string wait = std::to_string(ToMicros(a->queue().standing()));
+    Tell(now, pacer.on() ? "link-full" : "link-relieved",
          info.name + " to " + a->certificate.name +
-             (a->pacer.on() ? " is full: frames wait for " + wait + " us; sending " + rate +
+             (pacer.on() ? " is full: frames wait for " + wait + " us; sending " + rate +
                                   " kbit/s by class from now on"
                             : " is not full any more"),
          {{"neighbor", a->certificate.name},
@@ -60,7 +91,7 @@ void NodeCore::Impl::FollowPace(Time now, Adjacency* a, const FeedbackOutcome& o
           {"evidence", "every frame waited for " + wait + " us at least"},
           {"rate_kbps", rate}});
   }
-  if (!a->egress.empty()) DrainEgress(now, a);
+  if (NextInTurn(a) != nullptr) DrainEgress(now, a);
 }
 
 std::vector<HeldFrame> NodeCore::Impl::TakeUnsent(Adjacency* a) {
@@ -111,7 +142,7 @@ void NodeCore::Impl::SendData(Time now, Adjacency* a, const DataHeader& header, 
   held.payload = a->monitor.held().NewPayload(payload);
   held.came_in = in;
   held.attempts = attempts;
-  a->pacer.OnSent(now, held.bytes);
+  a->pacer().OnSent(now, held.bytes);
   a->monitor.OnSent(now, std::move(held));
   Refresh(a);
   if (in.value != 0 && lab_.replays()) lab_.RememberFrame(now, a->link, a->address, frame);

@@ -130,6 +130,7 @@ struct NodeCore::Impl {
     bool up = false;
     bool silenced = false;  // laboratory
     Time changed{};
+    std::shared_ptr<SharedChannel> channel;  // of a link whose channel is shared
   };
 
   Impl(Time now, Init init, Store& store);
@@ -184,7 +185,7 @@ struct NodeCore::Impl {
   void ExcuseOthers(Time now, const Adjacency& suspect);
   void Refresh(Adjacency* a) {
     a->deadline = a->monitor.NextDeadline();
-    if (!a->egress.empty()) a->deadline = std::min(a->deadline, a->pacer.next());
+    if (!a->egress.empty()) a->deadline = std::min(a->deadline, a->pacer().next());
   }
   bool Usable(const Adjacency& a) const;
   // The neighbour may be flooded to from now on.
@@ -214,6 +215,8 @@ struct NodeCore::Impl {
   void SendData(Time now, Adjacency* a, const DataHeader& header, ByteSpan payload,
                 AdjacencyIndex in, std::uint8_t attempts);
   void DrainEgress(Time now, Adjacency* a);
+  // Whose packet leaves next by the pacer of `a`; null when none waits.
+  Adjacency* NextInTurn(Adjacency* a);
   void FollowPace(Time now, Adjacency* a, const FeedbackOutcome& outcome);
   // What is held and what waits for its turn: for `a` will not carry it.
   std::vector<HeldFrame> TakeUnsent(Adjacency* a);
@@ -330,6 +333,7 @@ struct NodeCore::Impl {
   std::map<std::uint32_t, std::vector<ShortId>> way_back_;
   Quarantine quarantine_;
   std::uint32_t testimony_sequence_ = 0;
+  Time next_testimonies_{};
   std::uint32_t slander_seconds_ = 0;  // laboratory
   Bytes first_slander_;
   std::uint16_t probe_port_ = 0;     // one of the ports that applications use, drawn once

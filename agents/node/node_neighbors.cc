@@ -49,6 +49,7 @@ void NodeCore::Impl::LinkUp(Time now, LinkId link, const LinkInfo& info) {
   entry.info = info;
   entry.up = true;
   entry.changed = now;
+  if (info.shared && !entry.channel) entry.channel = std::make_shared<SharedChannel>();
   discovery_.OnLinkUp(now, link, info.broadcast, info.slow, info.idle_gap);
   paths_.flows().SetShared(std::any_of(links_.begin(), links_.end(), [](const auto& l) {
     return l.second.up && l.second.info.shared;
@@ -183,7 +184,8 @@ void NodeCore::Impl::OnEstablished(Time now, Established e) {
       Tell(now, "neighbor-refused", "no room for another neighbour: 255 adjacencies", {});
       return;
     }
-    adjacencies_[last_index_] = std::make_unique<Adjacency>(now, link->second.info);
+    adjacencies_[last_index_] =
+        std::make_unique<Adjacency>(now, link->second.info, link->second.channel);
     a = adjacencies_[last_index_].get();
     present_.insert(std::upper_bound(present_.begin(), present_.end(), last_index_,
                                      [](std::uint8_t index, const Adjacency* other) {

@@ -12,6 +12,10 @@ constexpr Duration kWaitMax = 1500ms;
 constexpr Duration kWaitMargin = 250ms;
 // About the size of small telemetry, so that probes cost little and look like data.
 constexpr std::size_t kProbeBodyBytes = 64;
+// On a shared channel one neighbour is told at a time: a dozen neighbours who flood what five
+// witnesses say at once fill it for half a second, and meanwhile many hear it from another.
+constexpr Duration kTellGapShared = 40ms;
+constexpr std::size_t kChunkHeaderBytes = 3;  // type and length
 
 }  // namespace
 
@@ -19,7 +23,7 @@ std::optional<Quarantine::Access> NodeCore::Impl::AccessTo(ShortId neighbor) con
   if (!config_.quarantine) return std::nullopt;
   for (const Adjacency* a : present_) {
     if (a->neighbor() != neighbor || a->slow || !Usable(*a)) continue;
-    if (a->pacer.on()) continue;  // full: what waits here would be put down to the neighbour
+    if (a->pacer().on()) continue;  // full: what waits here would be put down to the neighbour
     return Quarantine::Access{
         a->shared, std::clamp<Duration>(4 * a->monitor.srtt() + kWaitMargin, kWaitMin, kWaitMax)};
   }
@@ -84,19 +88,33 @@ void NodeCore::Impl::SendTestimonies(Time now) {
   TestimonyBook& book = quarantine_.book();
   if (book.live() == 0) return;
   std::vector<AdjacencyIndex> neighbors;
+  bool shared = false;
   for (const Adjacency* a : present_) {
-    if (Usable(*a) && !a->slow) neighbors.push_back(a->index);
+    if (!Usable(*a) || a->slow) continue;
+    neighbors.push_back(a->index);
+    shared = shared || a->shared;
   }
   book.SetNeighbors(neighbors);
-  if (!book.pending()) return;
-  for (const TestimonyBook::Message& m : book.TakeMessages()) {
-    Adjacency* a = FindAdjacency(m.to);
-    if (a == nullptr) continue;
-    Bytes chunk(3 + m.encoded.size());
-    ByteWriter w(chunk);
-    WriteBlob(ChunkType::kTestimony, m.encoded, &w);
-    if (chunk.size() + a->cipher->overhead_bytes() > links_[a->link].info.mtu_bytes) continue;
-    SendControl(now, a, chunk, {m.witness}, true);
+  if (!book.pending() || now < next_testimonies_) return;
+  if (shared) next_testimonies_ = now + kTellGapShared;
+  const std::vector<TestimonyBook::Message> messages = book.TakeMessages(shared ? 1 : 255);
+  for (std::size_t i = 0; i < messages.size();) {
+    Adjacency* a = FindAdjacency(messages[i].to);
+    const std::size_t mtu = a == nullptr ? 0 : links_[a->link].info.mtu_bytes;
+    const std::size_t room = mtu - std::min(mtu, a == nullptr ? 0 : a->cipher->overhead_bytes());
+    // As many as fit into a frame; one that does not fit alone is not for this link.
+    Bytes chunks(room);
+    ByteWriter w(chunks);
+    std::vector<ShortId> witnesses;
+    for (const AdjacencyIndex to = messages[i].to; i < messages.size() && messages[i].to == to;
+         ++i) {
+      const std::size_t size = kChunkHeaderBytes + messages[i].encoded.size();
+      if (size > room) continue;
+      if (w.size() + size > room) break;
+      WriteBlob(ChunkType::kTestimony, messages[i].encoded, &w);
+      witnesses.push_back(messages[i].witness);
+    }
+    if (!witnesses.empty()) SendControl(now, a, w.written(), std::move(witnesses), true);
   }
 }
 

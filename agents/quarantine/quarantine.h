@@ -54,6 +54,8 @@ class Quarantine {
   static constexpr Duration kExempt = std::chrono::hours(1);  // taken out by hand
   static constexpr Duration kCheckGap = 10s;  // between checks of one neighbour
   static constexpr Duration kAskGap = 300s;   // one witness asks for a check of one node
+  // On a shared channel not all neighbours begin at once when somebody asks: within this time.
+  static constexpr Duration kSpreadShared = 4s;
   static constexpr std::size_t kAsksMax = 1024;
   static constexpr Duration kFresh = 120s;    // a check that was passed says something that long
   static constexpr Duration kRefresh = 60s;   // words that stand are said again
@@ -181,7 +183,9 @@ class Quarantine {
   bool Dropping(ShortId node) const;
   bool Passing(Time now, ShortId node) const;
   // ---- quarantine_checks.cc
-  void WantCheck(Time now, ShortId node, ShortId destination, bool asked);
+  // Not before `after` from now.
+  void WantCheck(Time now, ShortId node, ShortId destination, bool asked,
+                 Duration after = Duration(0));
   void StepChecks(Time now);
   bool BeginCheck(Time now, ShortId node, const Wanted& w);
   void EndCheck(Time now, const NeighborCheck& check, bool asked);

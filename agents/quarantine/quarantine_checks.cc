@@ -12,6 +12,7 @@ constexpr std::uint32_t kTriedLossPermilleMax = 350;
 constexpr Duration kSuspectLifetime = 60s;
 // A check that could not begin, or told nothing, is tried again then, while it is wanted.
 constexpr Duration kAgain = 5s;
+constexpr std::uint64_t kSpreadNanos = std::chrono::nanoseconds(Quarantine::kSpreadShared).count();
 
 }  // namespace
 
@@ -48,14 +49,19 @@ void Quarantine::OnTestimony(Time now, ShortId witness) {
       accused.insert(w.node.value);
       first = accused_.try_emplace(pair, now).second;
     }
-    if (!heeded || !access_(w.node)) continue;
+    if (!heeded) continue;
+    const std::optional<Access> access = access_(w.node);
+    if (!access) continue;
     const auto asked = asked_.find(pair);
     // Who was caught before is looked at again sooner.
     const Duration gap = entries_.count(w.node.value) > 0 ? kCheckGap : kAskGap;
     if (asked != asked_.end() && !first && now - asked->second < gap) continue;
     if (asked_.size() >= kAsksMax) asked_.erase(asked_.begin());
     asked_[pair] = now;
-    WantCheck(now, w.node, w.destination, true);
+    const Duration after =
+        access->shared ? Duration(static_cast<std::int64_t>(random_->Below(kSpreadNanos)))
+                       : Duration(0);
+    WantCheck(now, w.node, w.destination, true, after);
   }
   for (auto it = accused_.lower_bound({witness.value, 0});
        it != accused_.end() && it->first.first == witness.value;) {
@@ -64,15 +70,20 @@ void Quarantine::OnTestimony(Time now, ShortId witness) {
   Decide(now);
 }
 
-void Quarantine::WantCheck(Time now, ShortId node, ShortId destination, bool asked) {
+void Quarantine::WantCheck(Time now, ShortId node, ShortId destination, bool asked,
+                           Duration after) {
   for (const auto& [check, by] : checks_) {
     if (check.neighbor() == node) return;
   }
   if (wanted_.size() >= kWantedMax && wanted_.count(node.value) == 0) return;
   const auto own = own_.find(node.value);
-  const Time from = own == own_.end() || !asked ? now : std::max(now, own->second.at + kCheckGap);
+  Time from = now + after;
+  if (own != own_.end() && asked) from = std::max(from, own->second.at + kCheckGap);
   const auto [it, fresh] = wanted_.try_emplace(node.value, Wanted{destination, from, asked});
-  if (!fresh && destination.value != 0) it->second.destination = destination;
+  if (!fresh) {
+    if (destination.value != 0) it->second.destination = destination;
+    it->second.not_before = std::min(it->second.not_before, from);
+  }
   StepChecks(now);
 }
 

@@ -99,17 +99,24 @@ bool TestimonyBook::Expire(Time now) {
   return any;
 }
 
-std::vector<TestimonyBook::Message> TestimonyBook::TakeMessages() {
+std::vector<TestimonyBook::Message> TestimonyBook::TakeMessages(std::size_t neighbors_max) {
   std::vector<Message> out;
-  for (auto& [index, n] : neighbors_) {
-    for (std::uint32_t witness : n.tell) {
-      const auto it = records_.find(witness);
-      if (it == records_.end() || !it->second.live) continue;
-      out.push_back({AdjacencyIndex(index), ShortId(witness), it->second.testimony.encoded});
+  std::size_t told = 0;
+  for (std::size_t i = 0; i < neighbors_.size() && told < neighbors_max; ++i) {
+    auto it = neighbors_.upper_bound(last_told_);
+    if (it == neighbors_.end()) it = neighbors_.begin();
+    last_told_ = it->first;
+    const std::size_t before = out.size();
+    for (std::uint32_t witness : it->second.tell) {
+      const auto r = records_.find(witness);
+      if (r == records_.end() || !r->second.live) continue;
+      out.push_back({AdjacencyIndex(it->first), ShortId(witness), r->second.testimony.encoded});
     }
-    n.tell.clear();
+    it->second.tell.clear();
+    told += out.size() > before ? 1 : 0;
   }
-  pending_ = false;
+  pending_ = std::any_of(neighbors_.begin(), neighbors_.end(),
+                         [](const auto& n) { return !n.second.tell.empty(); });
   return out;
 }
 

@@ -54,7 +54,8 @@ class TestimonyBook {
     Bytes encoded;
   };
   bool pending() const { return pending_; }
-  std::vector<Message> TakeMessages();
+  // Of at most so many neighbours, in turn; those of one neighbour in a row.
+  std::vector<Message> TakeMessages(std::size_t neighbors_max = 255);
   // By witness; those that are not live any more have no say.
   const std::map<std::uint32_t, Record>& records() const { return records_; }
   std::size_t live() const { return live_; }
@@ -74,6 +75,7 @@ class TestimonyBook {
   Time next_expiry_ = kNever;
   std::size_t live_ = 0;
   bool pending_ = false;
+  std::uint8_t last_told_ = 0;
 };
 
 }  // namespace selvage

@@ -60,6 +60,23 @@ BOOST_AUTO_TEST_CASE(classes_give_way_from_bulk_upwards_and_their_oldest_packets
   BOOST_TEST((last.at(0).header.traffic_class == TrafficClass::kCritical));
 }
 
+BOOST_AUTO_TEST_CASE(of_two_queues_the_more_precious_packet_goes_first_or_the_older) {
+  EgressQueue a;
+  EgressQueue b;
+  WaitingPacket p = Packet(TrafficClass::kTelemetry, 1);
+  p.since = TimeFromNanos(5);
+  a.Push(p);
+  p.since = TimeFromNanos(3);
+  b.Push(p);
+  BOOST_TEST(b.Before(a));
+  BOOST_TEST(!a.Before(b));
+  p = Packet(TrafficClass::kReliable, 2);
+  p.since = TimeFromNanos(9);
+  a.Push(p);
+  BOOST_TEST(a.Before(b));
+  BOOST_TEST(!b.Before(a));
+}
+
 BOOST_AUTO_TEST_CASE(the_bound_holds_in_bytes_too) {
   EgressQueue q;
   std::size_t shed = 0;

@@ -137,4 +137,26 @@ BOOST_AUTO_TEST_CASE(critical_packets_run_ahead_of_the_pace_by_a_bound) {
   BOOST_TEST(ahead <= 40);
 }
 
+BOOST_AUTO_TEST_CASE(on_a_shared_channel_it_is_patient_and_a_wrong_rate_is_outgrown) {
+  Bottleneck calm(100, 0.3);
+  calm.pacer = Pacer(Pacer::Options::Shared());
+  calm.frame = 138;  // 200 with its overhead
+  calm.Run(30s);
+  BOOST_TEST(!calm.pacer.on());
+  Bottleneck full(60, 0.45);  // half as much again as there is
+  full.pacer = Pacer(Pacer::Options::Shared());
+  full.frame = 138;
+  full.Run(10s);
+  BOOST_TEST(full.pacer.on());
+  const std::uint64_t before = full.delivered;
+  full.Run(30s);
+  BOOST_TEST(static_cast<double>(full.delivered - before) * 200 / (30'000 * 60.0) > 0.9);
+  BOOST_TEST(full.queue_sum / full.queue_samples < 150);
+  full.bytes_per_ms = 300;
+  full.Run(2s);
+  const std::uint64_t faster = full.delivered;
+  full.Run(2s);
+  BOOST_TEST(full.delivered - faster >= 850u);  // all that is offered
+}
+
 }  // namespace selvage

@@ -29,5 +29,25 @@ BOOST_FIXTURE_TEST_CASE(the_same_seed_has_the_same_effects_in_two_processes, Sim
   BOOST_TEST(Number(run, "outage_max_ms") < 2000);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_channel_at_its_limit_carries_what_it_can, Simulation) {
+  // 500 packets a second over three hops and more: without a pace everything that is late is sent
+  // again, and half arrives.
+  BOOST_REQUIRE(Grid("full",
+                     "--protocol selvage --set fault=none --set rate=50 --set fault_s=10 "
+                     "--set pre_s=10 --set window_s=5 --set drain_s=2 --seed 1") == 0);
+  BOOST_TEST(Number(Run("full"), "pdr_all") > 0.85);
+  BOOST_TEST(Number(Run("full"), "pdr_fault") > 0.9);
+}
+
+BOOST_FIXTURE_TEST_CASE(finding_who_drops_packets_leaves_the_channel_to_the_packets, Simulation) {
+  BOOST_REQUIRE(Grid("blackhole",
+                     "--protocol selvage --set fault=blackhole --set rate=10 --set fault_s=12 "
+                     "--set pre_s=10 --set window_s=10 --set drain_s=2 --seed 1") == 0);
+  const Record run = Run("blackhole");
+  BOOST_TEST(Number(run, "affected") >= 1);
+  BOOST_TEST(Number(run, "pdr_affected") > 0.9);  // 0.8 s of 10 are gone when it is left
+  BOOST_TEST(Number(run, "delay_p95_ms") < 20);
+}
+
 }  // namespace
 }  // namespace selvage::sim

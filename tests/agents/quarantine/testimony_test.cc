@@ -123,5 +123,32 @@ BOOST_AUTO_TEST_CASE(news_goes_to_all_but_its_bringer_again_when_lost_and_to_who
   BOOST_TEST((m[0].to == AdjacencyIndex(3)));
 }
 
+BOOST_AUTO_TEST_CASE(neighbors_told_in_turn_are_spared_what_they_know_by_then) {
+  Witness w;
+  Witness other;
+  other.id.bytes = {1, 2, 3, 4, 5};
+  TestimonyBook book;
+  book.SetNeighbors({kOne, kTwo, AdjacencyIndex(3)});
+  const Testimony news = w.Say(1, Words(1));
+  book.Put(At(0s), news, AdjacencyIndex(0));
+  book.Put(At(0s), other.Say(1, Words(2)), AdjacencyIndex(0));
+  std::vector<TestimonyBook::Message> m = book.TakeMessages(1);
+  BOOST_REQUIRE(m.size() == 2u);  // all for one
+  BOOST_TEST((m[0].to == kOne));
+  BOOST_TEST((m[1].to == kOne));
+  BOOST_TEST(book.pending());
+  BOOST_TEST((book.Consider(At(0s), kTwo, news, Epoch(1)) == TestimonyBook::Offer::kStale));
+  m = book.TakeMessages(1);
+  BOOST_REQUIRE(m.size() == 1u);
+  BOOST_TEST((m[0].to == kTwo));
+  BOOST_TEST((m[0].witness == other.id.Short()));
+  book.OnLost(kOne, {w.id.Short()});
+  m = book.TakeMessages(1);
+  BOOST_REQUIRE(m.size() == 2u);
+  BOOST_TEST((m[0].to == AdjacencyIndex(3)));
+  BOOST_TEST(book.TakeMessages(1).size() == 1u);
+  BOOST_TEST(!book.pending());
+}
+
 }  // namespace
 }  // namespace selvage
