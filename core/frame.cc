@@ -18,6 +18,7 @@ constexpr std::uint8_t kAttemptBit = 0x80;
 // Hello intervals: milliseconds, or with this bit set units of 64 ms.
 constexpr std::uint16_t kLongIntervalBit = 0x8000;
 constexpr std::uint32_t kLongIntervalMs = 64;
+constexpr std::uint16_t kNoInterval = 0xffff;
 
 constexpr std::uint8_t kHelloWantsReply = 0x01;
 constexpr std::uint8_t kHelloNotHearing = 0x02;
@@ -52,7 +53,8 @@ void WriteHello(const Hello& h, ByteWriter* out) {
   out->U8((h.wants_reply ? kHelloWantsReply : 0) | (h.not_hearing ? kHelloNotHearing : 0) |
           (h.reply ? kHelloReply : 0));
   const std::uint32_t interval = std::min(h.interval_ms, kHelloIntervalMaxMs);
-  out->U16(interval < kLongIntervalBit
+  out->U16(h.interval_ms == kHelloNoPromise ? kNoInterval
+           : interval < kLongIntervalBit
                ? interval
                : kLongIntervalBit | ((interval + kLongIntervalMs - 1) / kLongIntervalMs));
   out->U8(h.index.value);
@@ -148,7 +150,8 @@ bool ChunkReader::Next(Chunk* out) {
       out->hello.not_hearing = (flags & kHelloNotHearing) != 0;
       out->hello.reply = (flags & kHelloReply) != 0;
       const std::uint16_t interval = in_.U16();
-      out->hello.interval_ms = (interval & kLongIntervalBit) == 0
+      out->hello.interval_ms = interval == kNoInterval             ? kHelloNoPromise
+                               : (interval & kLongIntervalBit) == 0
                                    ? interval
                                    : (interval & ~kLongIntervalBit & 0xffffu) * kLongIntervalMs;
       out->hello.index = AdjacencyIndex(in_.U8());

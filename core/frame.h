@@ -67,7 +67,9 @@ struct Hello {
 };
 
 // The longest interval a hello can name. From 32,768 ms on it is rounded up to a multiple of 64 ms.
-inline constexpr std::uint32_t kHelloIntervalMaxMs = 0x7fff * 64;
+inline constexpr std::uint32_t kHelloIntervalMaxMs = 0x7ffe * 64;
+// Nothing is promised: the neighbour speaks when it has something to say.
+inline constexpr std::uint32_t kHelloNoPromise = 0xffffffff;
 
 // The most failures a packet carries; the newest are kept (172 bytes of header budget).
 inline constexpr std::size_t kCarriedMax = 8;

@@ -25,6 +25,9 @@ enum class Tariff : std::uint8_t {
   kDear = 3,     // dollars a kilobyte: message modems; or seconds of legal air time
 };
 inline constexpr int kTariffs = 4;
+// LinkInfo::idle_gap where each frame is a bill: an idle link sends nothing, and whether it works
+// is found out when it is used.
+inline constexpr Duration kNoHellos = std::chrono::hours(24 * 365);
 inline constexpr std::string_view ToString(Tariff t) {
   return t == Tariff::kFree      ? "free"
          : t == Tariff::kMetered ? "metered"
@@ -85,6 +88,9 @@ struct LinkInfo {
   // How far apart hellos are on the idle link, where its budget asks for more than is usual; 0: as
   // usual. Each end promises its own. What else repeats (beacons, new keys) becomes as rare.
   Duration idle_gap{0};
+  // How long an answer may take although all is well: waits for satellites, or for the moments in
+  // which a neighbour listens. 0: as is usual for links of this kind.
+  Duration patience{0};
 };
 
 }  // namespace selvage

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "core/link.h"
+
 namespace selvage {
 namespace {
 
@@ -28,15 +30,20 @@ std::string_view ToString(LinkState s) {
   return "?";
 }
 
-DetectorOptions DetectorOptions::Slow() {
+DetectorOptions DetectorOptions::Slow(Duration patience, bool silent) {
   DetectorOptions o;
   o.feedback_delay = 5s;
-  o.tx_timeout_min = 20s;
-  o.tx_timeout_max = 300s;
-  o.rx_timeout_min = 60s;
-  o.confirm = 60s;
-  o.probe_first = 20s;
+  o.tx_timeout_min = std::max<Duration>(20s, patience);
+  o.tx_timeout_max = std::max<Duration>(300s, 4 * patience);
+  o.rx_timeout_min = std::max<Duration>(60s, 3 * patience);
+  o.confirm = std::max<Duration>(60s, patience);
+  o.probe_first = std::max<Duration>(20s, patience);
   o.probe_max = 600s;
+  if (silent) {
+    o.first_promise = kNoHellos;
+    o.probes_fast = 2;
+    o.probe_max = std::chrono::hours(6);
+  }
   o.hold_suspect = 20s;
   o.hold_suspect_max = 60s;
   o.hold_first = 60s;
@@ -61,7 +68,11 @@ DetectorOptions DetectorOptions::Shared() {
 }
 
 FailureDetector::FailureDetector(Time now, const DetectorOptions& options)
-    : options_(options), since_(now), last_heard_(now), up_since_(now) {}
+    : options_(options),
+      since_(now),
+      last_heard_(now),
+      up_since_(now),
+      peer_interval_(options.first_promise) {}
 
 Duration FailureDetector::TxTimeout() const {
   return std::clamp(options_.feedback_delay + srtt_ + 4 * rttvar_, options_.tx_timeout_min,
@@ -108,7 +119,9 @@ void FailureDetector::OnHeard(Time now) {
 }
 
 void FailureDetector::OnHello(Time now, const Hello& hello) {
-  peer_interval_ = std::chrono::milliseconds(std::max<std::uint32_t>(hello.interval_ms, 1));
+  peer_interval_ = hello.interval_ms == kHelloNoPromise
+                       ? Duration(kNoHellos)
+                       : std::chrono::milliseconds(std::max<std::uint32_t>(hello.interval_ms, 1));
   peer_not_hearing_ = hello.not_hearing;
   if (!peer_not_hearing_) return;
   proof_since_ = kNever;

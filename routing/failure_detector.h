@@ -48,6 +48,7 @@ struct DetectorOptions {
   int frames_for_verdict = 3;      // with fewer outstanding the neighbour gets twice the time, ...
   int patience_talking = 10;       // ... and so many times while it goes on talking
   Duration rx_timeout_min = 60ms;  // three hellos at the fastest rate
+  Duration first_promise = 2s;     // of a neighbour that has promised nothing yet
   Duration confirm = 150ms;        // suspicion to certainty
   Duration probe_first = 10ms;
   int probes_fast = 10;  // at probe_first; then the gap doubles
@@ -57,8 +58,9 @@ struct DetectorOptions {
   Duration hold_first = 500ms;   // ... from the first confirmed failure
   Duration hold_max = 16s;
   Duration hold_relax = 10s;  // each such time spent up forgives one doubling
-  // For radios with seconds of air time per frame.
-  static DetectorOptions Slow();
+  // For radios with seconds of air time per frame. `patience`: how long an answer may take.
+  // `silent`: each frame is a bill, so a neighbour that does not answer is asked rarely.
+  static DetectorOptions Slow(Duration patience = Duration(0), bool silent = false);
   // For a channel that all take turns on: probes are few, for each one to a dead neighbour is
   // repeated by the MAC and holds up the traffic behind it for some 10 ms.
   static DetectorOptions Shared();
@@ -134,7 +136,7 @@ class FailureDetector {
   Duration rttvar_{0};
   std::uint32_t loss_permille_ = 0;
   bool only_way_ = false;
-  Duration peer_interval_ = 2s;
+  Duration peer_interval_;
   bool peer_not_hearing_ = false;
   std::size_t outstanding_ = 0;
   Time oldest_sent_{};

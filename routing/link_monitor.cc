@@ -13,12 +13,12 @@ constexpr int kPeakFade = 64;
 constexpr Duration kQueued = 3ms;
 }  // namespace
 
-LinkMonitor::LinkMonitor(Time now, bool slow, bool shared, Duration idle_gap)
+LinkMonitor::LinkMonitor(Time now, bool slow, bool shared, Duration idle_gap, Duration patience)
     : slow_(slow),
       shared_(shared),
       idle_gap_(idle_gap),
       received_(shared),
-      detector_(now, slow     ? DetectorOptions::Slow()
+      detector_(now, slow     ? DetectorOptions::Slow(patience, idle_gap >= kNoHellos)
                      : shared ? DetectorOptions::Shared()
                               : DetectorOptions()),
       quality_(slow     ? LossOptions::Slow()
@@ -28,6 +28,7 @@ LinkMonitor::LinkMonitor(Time now, bool slow, bool shared, Duration idle_gap)
       last_data_(now - kActiveFor) {}
 
 Duration LinkMonitor::Interval(Time now) const {
+  if (slow_ && idle_gap_ >= kNoHellos) return kNoHellos;
   // A promise must fit its field.
   const Duration longest = std::chrono::milliseconds(kHelloIntervalMaxMs - 64);
   const Duration gap = std::min(idle_gap_, longest);
@@ -128,8 +129,11 @@ std::optional<Hello> LinkMonitor::TakeHello(Time now, bool force, std::uint32_t 
   const bool news = interval < promised_ || promised_ == Duration(0);
   if (!force && !news && !reply_owed_) return std::nullopt;
   Hello h;
-  h.interval_ms = static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(interval).count());
+  h.interval_ms =
+      interval >= kNoHellos
+          ? kHelloNoPromise
+          : static_cast<std::uint32_t>(
+                std::chrono::duration_cast<std::chrono::milliseconds>(interval).count());
   h.not_hearing = detector_.not_hearing(now);
   h.reply = reply_owed_;
   h.map_digest = map_digest;
@@ -137,7 +141,8 @@ std::optional<Hello> LinkMonitor::TakeHello(Time now, bool force, std::uint32_t 
   reply_not_before_ = now + kReplyGap;
   if (interval > promised_) {
     // Said twice before it is relied on: until then hellos keep to the old, faster promise.
-    if (++promise_repeats_ >= 2) {
+    // Where there are no hellos, the neighbour knows it from its own end.
+    if (++promise_repeats_ >= 2 || interval >= kNoHellos) {
       promised_ = interval;
       promise_repeats_ = 0;
     }

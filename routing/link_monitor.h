@@ -33,8 +33,10 @@ class LinkMonitor {
   static constexpr Duration kActiveFor = 1s;        // after the last data frame
   static constexpr std::int64_t kLossWeight = 128;  // frames a loss estimate remembers
 
-  // `idle_gap`: hellos of the idle link are at least so far apart (LinkInfo::idle_gap).
-  LinkMonitor(Time now, bool slow, bool shared = false, Duration idle_gap = Duration(0));
+  // `idle_gap`: hellos of the idle link are at least so far apart (LinkInfo::idle_gap); kNoHellos:
+  // there are none, where the link is slow. `patience`: LinkInfo::patience, for slow links.
+  LinkMonitor(Time now, bool slow, bool shared = false, Duration idle_gap = Duration(0),
+              Duration patience = Duration(0));
 
   // ---- receiving. `eliciting`: the frame asks for feedback. `data`: it carries traffic.
   void OnFrame(Time now, std::uint64_t counter, bool eliciting, bool data);

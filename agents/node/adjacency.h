@@ -57,7 +57,7 @@ struct Adjacency {
   EdgeMetric advertised;
 
   Adjacency(Time now, const LinkInfo& link, std::shared_ptr<SharedChannel> shared_channel)
-      : monitor(now, link.slow, link.shared, link.idle_gap),
+      : monitor(now, link.slow, link.shared, link.idle_gap, link.patience),
         channel(std::move(shared_channel)),
         slow(link.slow),
         shared(link.shared) {}

@@ -311,7 +311,7 @@ void NodeCore::OnFrame(Time now, LinkId link, const PeerAddress& from, MutableBy
       break;
     default:
       impl_->handshakes_.OnFrame(now, link, from, frame, impl_->NewSessionId(),
-                                 it->second.info.slow);
+                                 Handshakes::RetryOf(it->second.info));
   }
   impl_->Settle(now);
 }

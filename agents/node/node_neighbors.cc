@@ -105,7 +105,7 @@ void NodeCore::Impl::OnBeacon(Time now, LinkId link, const PeerAddress& from, By
   if (own < beacon.id) {
     auto it = links_.find(link);
     if (it == links_.end() || !it->second.up) return;
-    handshakes_.Initiate(now, link, from, NewSessionId(), it->second.info.slow);
+    handshakes_.Initiate(now, link, from, NewSessionId(), Handshakes::RetryOf(it->second.info));
   } else {
     discovery_.Answer(now, link, from);
   }
@@ -432,7 +432,8 @@ void NodeCore::Impl::RekeyIfDue(Time now, Adjacency* a) {
   // The lower id asks; the other one waits a while longer before it steps in.
   const bool first = identity_.certificate.id < a->certificate.id;
   if (!first && now - a->keyed_at < after + 30s) return;
-  handshakes_.Initiate(now, a->link, a->address, NewSessionId(), a->slow);
+  handshakes_.Initiate(now, a->link, a->address, NewSessionId(),
+                       Handshakes::RetryOf(links_[a->link].info));
 }
 
 }  // namespace selvage

@@ -40,7 +40,7 @@ bool Handshakes::Admit(Time now) {
   return true;
 }
 
-Handshakes::Pending_* Handshakes::NewPending(Time now, const Key& key, bool slow) {
+Handshakes::Pending_* Handshakes::NewPending(Time now, const Key& key, Duration retry) {
   pending_.erase(key);
   if (pending_.size() >= kPendingMax) {
     auto oldest = std::min_element(
@@ -50,16 +50,16 @@ Handshakes::Pending_* Handshakes::NewPending(Time now, const Key& key, bool slow
   }
   Pending_& p = pending_[key];
   p.started = now;
-  p.retry = slow ? 80 * kRetry : kRetry;
+  p.retry = retry;
   p.retry_at = now + p.retry;
   return &p;
 }
 
 void Handshakes::Initiate(Time now, LinkId link, const PeerAddress& peer,
-                          std::uint16_t local_session, bool slow) {
+                          std::uint16_t local_session, Duration retry) {
   if (Pending(link, peer) || !Admit(now)) return;
   const Key key{link, peer};
-  Pending_* p = NewPending(now, key, slow);
+  Pending_* p = NewPending(now, key, retry);
   p->initiator = true;
   p->local_session = local_session;
   p->noise.emplace(crypto_, NoiseXx::Role::kInitiator, prologue_, identity_->agreement_key);
@@ -75,7 +75,7 @@ void Handshakes::Initiate(Time now, LinkId link, const PeerAddress& peer,
 }
 
 void Handshakes::OnFrame(Time now, LinkId link, const PeerAddress& from, ByteSpan frame,
-                         std::uint16_t local_session, bool slow) {
+                         std::uint16_t local_session, Duration retry) {
   const Key key{link, from};
   if (frame.size() > kMessageBytesMax) {
     ++malformed_;
@@ -83,7 +83,7 @@ void Handshakes::OnFrame(Time now, LinkId link, const PeerAddress& from, ByteSpa
   }
   switch (ParseTypeByte(frame.empty() ? 0 : frame[0]).value_or(FrameType::kBeacon)) {
     case FrameType::kHandshake1:
-      OnFirst(now, key, frame, local_session, slow);
+      OnFirst(now, key, frame, local_session, retry);
       break;
     case FrameType::kHandshake2:
       OnSecond(now, key, frame);
@@ -97,7 +97,7 @@ void Handshakes::OnFrame(Time now, LinkId link, const PeerAddress& from, ByteSpa
 }
 
 void Handshakes::OnFirst(Time now, const Key& key, ByteSpan frame, std::uint16_t local_session,
-                         bool slow) {
+                         Duration retry) {
   ByteReader in(frame.Sub(1));
   const std::uint16_t remote = in.U16();
   const ByteSpan message = in.Rest();
@@ -118,7 +118,7 @@ void Handshakes::OnFirst(Time now, const Key& key, ByteSpan frame, std::uint16_t
     return;
   }
   if (!Admit(now)) return;
-  Pending_* p = NewPending(now, key, slow);
+  Pending_* p = NewPending(now, key, retry);
   p->first_message = frame.ToBytes();
   p->local_session = local_session;
   p->remote_session = remote;

@@ -12,6 +12,7 @@
 // repeated a few times and then forgotten: discovery starts anew.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -45,7 +46,12 @@ class Handshakes {
   static constexpr std::size_t kPendingMax = 256;
   static constexpr int kNewPerSecond = 100;
   static constexpr Duration kRetry = 250ms;
+  static constexpr Duration kRetrySlow = 20s;  // radios with air time of seconds
   static constexpr int kTries = 4;
+  // When a message is sent again for the first time.
+  static Duration RetryOf(const LinkInfo& link) {
+    return std::max({link.slow ? Duration(kRetrySlow) : Duration(kRetry), link.patience});
+  }
 
   struct Outgoing {
     LinkId link;
@@ -62,14 +68,13 @@ class Handshakes {
   Handshakes(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch);
 
   void SetWall(WallSeconds wall) { wall_ = wall; }
-  // Starts a handshake unless one with this peer is under way. `slow`: radio with air time of
-  // seconds.
+  // Starts a handshake unless one with this peer is under way. `retry`: RetryOf(the link).
   void Initiate(Time now, LinkId link, const PeerAddress& peer, std::uint16_t local_session,
-                bool slow);
+                Duration retry);
   bool Pending(LinkId link, const PeerAddress& peer) const;
   // A frame of type handshake 1, 2 or 3. `local_session` is used if it begins a handshake.
   void OnFrame(Time now, LinkId link, const PeerAddress& from, ByteSpan frame,
-               std::uint16_t local_session, bool slow);
+               std::uint16_t local_session, Duration retry);
   void OnLinkDown(LinkId link);
   void OnTimeout(Time now);
   Time NextDeadline() const;
@@ -106,8 +111,9 @@ class Handshakes {
   void Refuse(const Key& key, std::string reason);
   void Finish(const Key& key, Pending_* p, std::pair<Epoch, Certificate> peer);
   bool Admit(Time now);
-  Pending_* NewPending(Time now, const Key& key, bool slow);
-  void OnFirst(Time now, const Key& key, ByteSpan frame, std::uint16_t local_session, bool slow);
+  Pending_* NewPending(Time now, const Key& key, Duration retry);
+  void OnFirst(Time now, const Key& key, ByteSpan frame, std::uint16_t local_session,
+               Duration retry);
   void OnSecond(Time now, const Key& key, ByteSpan frame);
   void OnThird(Time now, const Key& key, ByteSpan frame);
 

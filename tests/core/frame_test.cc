@@ -191,11 +191,19 @@ BOOST_AUTO_TEST_CASE(hellos_come_back_and_long_intervals_are_rounded_up) {
     BOOST_TEST((b.index == h.index));
     BOOST_TEST(b.map_digest == h.map_digest);
   }
-  Hello forever;
-  forever.interval_ms = 0xffffffff;
+  Hello longest;
+  longest.interval_ms = 0xfffffffe;
   Bytes buffer;
-  BOOST_TEST(RoundTrip(&buffer, [&](ByteWriter* w) { WriteHello(forever, w); }).hello.interval_ms ==
+  BOOST_TEST(RoundTrip(&buffer, [&](ByteWriter* w) { WriteHello(longest, w); }).hello.interval_ms ==
              kHelloIntervalMaxMs);
+}
+
+BOOST_AUTO_TEST_CASE(a_hello_may_promise_nothing) {
+  Hello silent;
+  silent.interval_ms = kHelloNoPromise;
+  Bytes buffer;
+  BOOST_TEST(RoundTrip(&buffer, [&](ByteWriter* w) { WriteHello(silent, w); }).hello.interval_ms ==
+             kHelloNoPromise);
 }
 
 BOOST_AUTO_TEST_CASE(chunks_of_a_later_version_are_skipped_by_their_length) {

@@ -284,5 +284,32 @@ BOOST_AUTO_TEST_CASE(a_slow_radio_is_given_seconds_where_a_fast_one_is_given_mil
   BOOST_TEST(!d.usable());
 }
 
+BOOST_AUTO_TEST_CASE(where_nothing_is_promised_only_an_answer_that_stays_out_convicts) {
+  FailureDetector d(kStart, DetectorOptions::Slow(120s, true));
+  Hello h;
+  h.interval_ms = kHelloNoPromise;
+  d.OnHeard(kStart);
+  d.OnHello(kStart, h);
+  const Time later = kStart + std::chrono::hours(24 * 60);
+  d.OnTimeout(later);
+  BOOST_TEST(d.usable());
+  d.OnOutstanding(1, later);
+  d.OnTimeout(later + 119s);
+  BOOST_TEST(!d.asked());
+  d.OnTimeout(later + 121s);
+  BOOST_TEST(d.asked());
+  BOOST_TEST(d.TakeProbe(later + 121s));
+  d.OnTimeout(later + 241s);
+  BOOST_TEST(!d.usable());
+  // Each question is a bill: a few at first, then four a day.
+  int probes = 0;
+  for (Time now = later + 241s; now < later + std::chrono::hours(240); now += 60s) {
+    d.OnTimeout(now);
+    probes += d.TakeProbe(now);
+  }
+  BOOST_TEST(probes < 60);
+  BOOST_TEST(probes > 30);
+}
+
 }  // namespace
 }  // namespace selvage

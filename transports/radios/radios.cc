@@ -7,10 +7,38 @@
 #include "transports/radios/lora_link.h"
 #include "transports/radios/paid_link.h"
 #include "transports/radios/satellite_link.h"
+#include "transports/radios/sbd_link.h"
 #include "transports/radios/wifi_link.h"
 #include "transports/registry.h"
 
 namespace selvage {
+
+namespace {
+
+// A terminal for IP, or a modem for messages: one word of the configuration for both.
+absl::StatusOr<std::unique_ptr<Transport>> CreateSatelliteOfKind(const TransportContext& context) {
+  const auto modem = context.config.options.find("modem");
+  if (modem != context.config.options.end()) {
+    if (modem->second == "sbd") return CreateSbd(context);
+    return absl::InvalidArgumentError(
+        "modem is \"" + modem->second +
+        "\"; \"sbd\" is an Iridium 9602 or 9603, and without the key it is a terminal for IP");
+  }
+  for (const TransportOption& o : SbdOptions()) {
+    if (context.config.options.count(o.key) > 0) {
+      return absl::InvalidArgumentError(o.key + " is for modem = \"sbd\"");
+    }
+  }
+  if (context.config.interface.empty() && context.config.listen.empty() &&
+      context.config.peers.empty()) {
+    return absl::InvalidArgumentError(
+        "needs 'interface', 'listen' or 'peers', or is a message modem: modem = \"sbd\"");
+  }
+  static const TransportFactory broadband = WithBudget(CreateSatellite);
+  return broadband(context);
+}
+
+}  // namespace
 
 void RegisterRadios() {
   using Kind = TransportOption::Kind;
@@ -20,8 +48,12 @@ void RegisterRadios() {
     return TransportSpec{std::move(options), false};
   };
   RegisterTransport("wifi", WithBudget(CreateWifi), paid({tariff}));
-  RegisterTransport("satellite", WithBudget(CreateSatellite),
-                    paid({tariff, {"slot_offset_s", Kind::kInteger, "12", 0, 14}}));
+  TransportSpec satellite = paid({tariff,
+                                  {"slot_offset_s", Kind::kInteger, "12", 0, 14},
+                                  {"modem", Kind::kText, "\"sbd\"", 0, 0}});
+  for (TransportOption& o : SbdOptions()) satellite.options.push_back(std::move(o));
+  satellite.stands_alone = true;
+  RegisterTransport("satellite", CreateSatelliteOfKind, std::move(satellite));
   RegisterTransport("redcap", WithBudget(CreateCellular),
                     paid({tariff,
                       {"apn", Kind::kText, "\"internet\"", 0, 0},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace selvage::satellite {
 namespace {
@@ -49,6 +50,7 @@ void SbdMachine::Restore(const std::string& record) {
   // A session may have been under way when the earlier life ended.
   before_ = m.momsn;
   session_had_message_ = true;
+  restored_ = true;
   current_ = std::move(m);
 }
 
@@ -302,6 +304,7 @@ void SbdMachine::Settle(Time now) {
   const std::size_t mo_bytes = session_had_message_ && current_ ? current_->payload.size() : 0;
   const std::optional<SbdSession> answer = session_;
   before_.reset();
+  const bool earlier_life = std::exchange(restored_, false);
   const bool says_sent = answer && answer->sent();
   if (moved) {
     Bill(SbdCredits(mo_bytes, answer ? answer->mt_bytes : 0));
@@ -321,6 +324,8 @@ void SbdMachine::Settle(Time now) {
     ++counters_.uncertain;
     current_->momsn = status_->momsn;
     effects_.push_back(SbdPersist{Record()});
+  } else if (earlier_life) {
+    return;  // at once: nothing says that a session failed
   }
   BackOff(now, answer ? answer->mo_status : 0);
 }

@@ -156,6 +156,7 @@ class SbdMachine {
   std::optional<std::uint16_t> before_;
   std::optional<SbdSession> session_;
   bool session_had_message_ = false;
+  bool restored_ = false;  // ... by an earlier life, which may have ended before it began one
   bool contradicted_ = false;  // "sent", while the counter stood still: believed the second time
   std::optional<int> number_;  // result digit of SBDWB
   bool ring_ = false;

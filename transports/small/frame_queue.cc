@@ -12,7 +12,7 @@ void FrameQueue::Add(Time now, const PeerAddress& to, ByteSpan frame, bool contr
     ++counters_.dropped_full;
     return;
   }
-  queue.push_back({to, frame.ToBytes(), control, now + kLate});
+  queue.push_back({to, frame.ToBytes(), control, now + late_});
 }
 
 bool FrameQueue::TakeNext(Time now, std::size_t unit_bytes) {

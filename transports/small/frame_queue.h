@@ -36,6 +36,9 @@ class FrameQueue {
   static constexpr std::size_t kFramesMax = 32;  // of each of three kinds
   static constexpr Duration kLate = std::chrono::minutes(5);
 
+  // A frame that has waited for `late` is dropped.
+  explicit FrameQueue(Duration late = kLate) : late_(late) {}
+
   // Copies the frame.
   void Add(Time now, const PeerAddress& to, ByteSpan frame, bool control);
   // Hands units to the carrier until it refuses or nothing is left.
@@ -59,6 +62,7 @@ class FrameQueue {
   void CutAgain();
   bool TakeNext(Time now, std::size_t unit_bytes);
 
+  const Duration late_;
   // By kind: data that fits a unit, data, control.
   std::deque<Frame> waiting_[3];
   std::size_t unit_bytes_ = 51;  // as last seen: decides what "fits" means when a frame comes

@@ -56,6 +56,7 @@ void SmallLink::Arm() {
 void SmallLink::SetUp(const LinkInfo& info) {
   const bool same = told_ && up_ && info.mtu_bytes == info_.mtu_bytes &&
                     info.rate_bps == info_.rate_bps && info.idle_gap == info_.idle_gap &&
+                    info.patience == info_.patience &&
                     info.tariff == info_.tariff && info.broadcast == info_.broadcast &&
                     info.slow == info_.slow && info.shared == info_.shared;
   if (same) return;

@@ -28,8 +28,10 @@ class SmallLink : public Transport, protected UnitCarrier {
   const TransportCounters& counters() const override;
 
  protected:
-  SmallLink(const TransportContext& context, Duration patience)
-      : context_(context), reassembler_(patience) {}
+  // `patience`: for the parts of a frame that comes. `late`: for a frame that waits to leave.
+  SmallLink(const TransportContext& context, Duration patience,
+            Duration late = FrameQueue::kLate)
+      : context_(context), queue_(late), reassembler_(patience) {}
 
   absl::Status StartTimer();
   // ---- from the radio below

@@ -34,7 +34,7 @@ struct Pair {
     a.SetWall(1000);
     b.SetWall(1000);
   }
-  void Begin() { a.Initiate(now, kLink, Address(2), ++session, false); }
+  void Begin() { a.Initiate(now, kLink, Address(2), ++session, Handshakes::kRetry); }
   std::vector<Bytes> From(Handshakes* h) {
     std::vector<Bytes> out;
     for (auto& o : h->TakeOutgoing()) out.push_back(std::move(o.frame));
@@ -45,8 +45,8 @@ struct Pair {
     BOOST_REQUIRE(all.size() == 1);
     return all[0];
   }
-  void ToA(ByteSpan frame) { a.OnFrame(now, kLink, Address(2), frame, ++session, false); }
-  void ToB(ByteSpan frame) { b.OnFrame(now, kLink, Address(1), frame, ++session, false); }
+  void ToA(ByteSpan f) { a.OnFrame(now, kLink, Address(2), f, ++session, Handshakes::kRetry); }
+  void ToB(ByteSpan f) { b.OnFrame(now, kLink, Address(1), f, ++session, Handshakes::kRetry); }
   // Passes everything on until it is quiet.
   void Exchange() {
     for (bool quiet = false; !quiet;) {
@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(two_that_begin_at_once_still_end_with_one_session) {
   for (int round = 0; round < 8; ++round) {
     Pair p;
     p.Begin();
-    p.b.Initiate(p.now, kLink, Address(1), ++p.session, false);
+    p.b.Initiate(p.now, kLink, Address(1), ++p.session, Handshakes::kRetry);
     const Bytes from_a = p.One(&p.a);
     const Bytes from_b = p.One(&p.b);
     p.ToB(from_a);
@@ -239,14 +239,14 @@ BOOST_AUTO_TEST_CASE(strangers_get_a_hundred_key_agreements_a_second_and_no_more
   std::vector<Bytes> firsts;
   for (std::uint32_t i = 0; i < 350; ++i) {
     Handshakes stranger(p.crypto.get(), &p.ida, &p.anchor, Epoch(1));
-    stranger.Initiate(p.now, kLink, Address(2), 1, false);
+    stranger.Initiate(p.now, kLink, Address(2), 1, Handshakes::kRetry);
     firsts.push_back(p.One(&stranger));
   }
   std::size_t n = 0;
   auto knock = [&](std::size_t times) {
     for (std::size_t i = 0; i < times; ++i, ++n) {
       p.b.OnFrame(p.now, kLink, Address(static_cast<std::uint32_t>(1000 + n)), firsts.at(n), 7,
-                  false);
+                  Handshakes::kRetry);
     }
     return p.From(&p.b).size();
   };
@@ -264,13 +264,14 @@ BOOST_AUTO_TEST_CASE(strangers_get_a_hundred_key_agreements_a_second_and_no_more
 BOOST_AUTO_TEST_CASE(at_most_256_are_pending_and_the_oldest_makes_room) {
   Pair p;
   for (std::uint32_t i = 0; i < Handshakes::kPendingMax; ++i) {
-    p.a.Initiate(p.now, kLink, Address(i + 10), static_cast<std::uint16_t>(i + 1), true);
+    p.a.Initiate(p.now, kLink, Address(i + 10), static_cast<std::uint16_t>(i + 1),
+                 Handshakes::kRetrySlow);
     p.now += 20ms;
   }
   p.From(&p.a);
   BOOST_TEST(p.a.throttled() == 0);
   BOOST_TEST(p.a.Pending(kLink, Address(10)));
-  p.a.Initiate(p.now, kLink, Address(5), 999, true);
+  p.a.Initiate(p.now, kLink, Address(5), 999, Handshakes::kRetrySlow);
   BOOST_TEST(p.a.Pending(kLink, Address(5)));
   BOOST_TEST(!p.a.Pending(kLink, Address(10)));
   for (std::uint32_t i = 1; i < Handshakes::kPendingMax; ++i) {
@@ -281,7 +282,7 @@ BOOST_AUTO_TEST_CASE(at_most_256_are_pending_and_the_oldest_makes_room) {
 BOOST_AUTO_TEST_CASE(a_link_that_goes_down_takes_its_handshakes_along) {
   Pair p;
   p.Begin();
-  p.a.Initiate(p.now, LinkId(1), Address(9), 55, false);
+  p.a.Initiate(p.now, LinkId(1), Address(9), 55, Handshakes::kRetry);
   p.a.OnLinkDown(kLink);
   BOOST_TEST(!p.a.Pending(kLink, Address(2)));
   BOOST_TEST(p.a.Pending(LinkId(1), Address(9)));
