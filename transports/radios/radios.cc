@@ -1,10 +1,16 @@
 #include "transports/radios/radios.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "transports/radios/cellular_link.h"
 #include "transports/radios/lora_link.h"
+#include "transports/radios/lorawan_device_link.h"
+#ifdef SELVAGE_HAVE_LORAWAN_GATEWAY
+#include "transports/radios/lorawan_gateway_link.h"
+#endif
 #include "transports/radios/paid_link.h"
 #include "transports/radios/satellite_link.h"
 #include "transports/radios/sbd_link.h"
@@ -38,6 +44,52 @@ absl::StatusOr<std::unique_ptr<Transport>> CreateSatelliteOfKind(const Transport
   return broadband(context);
 }
 
+// What each mode of "lorawan" understands; the rest is refused, for it would do nothing.
+struct LorawanMode {
+  const char* name;
+  TransportFactory create;
+  std::vector<std::string> keys;
+  bool listens;
+};
+
+const std::vector<LorawanMode>& LorawanModes() {
+  static const std::vector<LorawanMode> modes = {
+      {"p2p", CreateLora, {"at_port", "baud", "frequency_hz", "spreading_factor", "power_dbm"},
+       false},
+      {"device", CreateLorawanDevice,
+       {"at_port", "baud", "dialect", "keys_file", "data_rate", "poll_s"}, false},
+#ifdef SELVAGE_HAVE_LORAWAN_GATEWAY
+      {"gateway", CreateLorawanGateway, {"keys_file", "rx_delay_s", "poll_s"}, true},
+#endif
+  };
+  return modes;
+}
+
+absl::StatusOr<std::unique_ptr<Transport>> CreateLorawanOfMode(const TransportContext& context) {
+  const LinkConfig& config = context.config;
+  const auto mode = config.options.find("mode");
+  const std::string name = mode == config.options.end() ? "p2p" : mode->second;
+  std::string known;
+  for (const LorawanMode& m : LorawanModes()) {
+    known += (known.empty() ? "\"" : ", \"") + std::string(m.name) + "\"";
+    if (name != m.name) continue;
+    for (const auto& [key, value] : config.options) {
+      if (key != "mode" && key != "region" &&
+          std::find(m.keys.begin(), m.keys.end(), key) == m.keys.end()) {
+        return absl::InvalidArgumentError(key + " means nothing with mode = \"" + name + "\"");
+      }
+    }
+    if (!config.interface.empty() || !config.peers.empty() ||
+        (!m.listens && !config.listen.empty())) {
+      return absl::InvalidArgumentError(
+          m.listens ? "a LoRaWAN gateway has no interface and no peers: keys_file has its devices"
+                    : "a LoRa modem has no interface, listen or peers");
+    }
+    return m.create(context);
+  }
+  return absl::InvalidArgumentError("mode is \"" + name + "\"; modes are " + known);
+}
+
 }  // namespace
 
 void RegisterRadios() {
@@ -60,13 +112,19 @@ void RegisterRadios() {
                       {"at_port", Kind::kText, "\"/dev/ttyUSB2\"", 0, 0},
                       {"baud", Kind::kInteger, "115200", 9600, 921600},
                       {"bus", Kind::kText, "\"unix:path=/run/dbus/system_bus_socket\"", 0, 0}}));
-  RegisterTransport("lorawan", CreateLora,
+  RegisterTransport("lorawan", CreateLorawanOfMode,
                     {{{"at_port", Kind::kText, "\"/dev/ttyUSB0\"", 0, 0},
                       {"baud", Kind::kInteger, "115200", 9600, 921600},
                       {"region", Kind::kText, "\"EU868\"", 0, 0},
                       {"frequency_hz", Kind::kInteger, "868100000", 150'000'000, 960'000'000},
                       {"spreading_factor", Kind::kInteger, "9", 7, 12},
-                      {"power_dbm", Kind::kInteger, "14", 5, 22}},
+                      {"power_dbm", Kind::kInteger, "14", 5, 22},
+                      {"mode", Kind::kText, "\"device\"", 0, 0},
+                      {"dialect", Kind::kText, "\"rui3\"", 0, 0},
+                      {"keys_file", Kind::kText, "\"/etc/selvage/lorawan.keys\"", 0, 0},
+                      {"data_rate", Kind::kInteger, "3", 0, 15},
+                      {"poll_s", Kind::kInteger, "300", 10, 86400},
+                      {"rx_delay_s", Kind::kInteger, "1", 1, 15}},
                      true});
 }
 

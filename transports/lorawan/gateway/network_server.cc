@@ -16,17 +16,28 @@ constexpr int kJoinDelaySeconds = 5;
 // DevAddr of NetID 0, the one for private networks: seven zero bits (LoRaWAN back-end interfaces).
 constexpr std::uint32_t kAddressMask = 0x01ffffff;
 
-std::string KeyOf(std::uint64_t dev_eui) {
-  Bytes eui(8);
-  ByteWriter(eui).U64(dev_eui);
-  return "lorawan/device/" + ToHex(eui);
+DutyLedger::Options LedgerOptions(const std::string& key_prefix) {
+  DutyLedger::Options o;
+  o.key_prefix = key_prefix + "duty/";
+  return o;
 }
 
 }  // namespace
 
-NetworkServer::NetworkServer(const Region& region, Random* random, int rx_delay_s)
-    : region_(region), random_(random), rx_delay_s_(rx_delay_s), ledger_(region) {
+NetworkServer::NetworkServer(const Region& region, Random* random, int rx_delay_s,
+                             const std::string& key_prefix)
+    : region_(region),
+      random_(random),
+      rx_delay_s_(rx_delay_s),
+      key_prefix_(key_prefix),
+      ledger_(region, LedgerOptions(key_prefix)) {
   assert(rx_delay_s >= 1 && rx_delay_s <= 15);
+}
+
+std::string NetworkServer::KeyOf(std::uint64_t dev_eui) const {
+  Bytes eui(8);
+  ByteWriter(eui).U64(dev_eui);
+  return key_prefix_ + "device/" + ToHex(eui);
 }
 
 std::optional<ServerEffect> NetworkServer::PollEffect() {
@@ -74,7 +85,26 @@ std::size_t NetworkServer::PayloadBytesMax(std::uint64_t dev_eui) const {
   const auto it = devices_.find(dev_eui);
   if (it == devices_.end() || !it->second.session) return 0;
   const DataRate* rate = region_.FindDataRate(it->second.data_rate);
-  return rate == nullptr ? 0 : rate->payload_bytes_max;
+  if (rate == nullptr) return 0;
+  if (!it->second.config.class_c) return rate->payload_bytes_max;
+  // It is sent to at once, in the second window's channel.
+  return std::min(rate->payload_bytes_max,
+                  region_.FindDataRate(region_.rx2_data_rate)->payload_bytes_max);
+}
+
+Time NetworkServer::NextDownlink(Time now, std::uint64_t dev_eui, std::size_t payload_bytes) {
+  const auto it = devices_.find(dev_eui);
+  if (it == devices_.end() || !it->second.config.class_c) return now;
+  const DataRate& rx2 = *region_.FindDataRate(region_.rx2_data_rate);
+  return ledger_.NextAdmission(now, region_.rx2_hz, rx2,
+                               region_.TimeOnAir(rx2, payload_bytes + kDataOverheadBytes, true),
+                               AirUse::kData);
+}
+
+bool NetworkServer::HasGateway(Time now) const {
+  return std::any_of(gateways_.begin(), gateways_.end(), [&](const auto& g) {
+    return now - g.second.seen <= kGatewaySilence;
+  });
 }
 
 void NetworkServer::OnDatagram(Time now, const PeerAddress& from, ByteSpan datagram) {

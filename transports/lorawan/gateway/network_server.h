@@ -94,7 +94,9 @@ class NetworkServer {
 
   // `rx_delay_s` (1 to 15) is given to devices that join: the longer the way to the gateway, the
   // longer. `region` and `random` outlive this.
-  NetworkServer(const Region& region, Random* random, int rx_delay_s = 1);
+  // `key_prefix`: of all records.
+  NetworkServer(const Region& region, Random* random, int rx_delay_s = 1,
+                const std::string& key_prefix = "lorawan/");
 
   // False when the table is full or the device known. Reads back what the store has of it.
   bool AddDevice(const ServerDevice& device, Store& store);
@@ -110,6 +112,12 @@ class NetworkServer {
   std::optional<ServerEffect> PollEffect();
   // Largest payload for a device at its present data rate; 0 when it has not joined.
   std::size_t PayloadBytesMax(std::uint64_t dev_eui) const;
+  // When a payload could leave for a device at the earliest, as far as the law goes: for class C at
+  // once in the second window's channel; class A waits for the device, so that `now` is the answer.
+  Time NextDownlink(Time now, std::uint64_t dev_eui, std::size_t payload_bytes);
+  // A gateway asked for downlinks not long ago.
+  bool HasGateway(Time now) const;
+  const DutyLedger& ledger() const { return ledger_; }
   const ServerCounters& counters() const { return counters_; }
 
  private:
@@ -166,12 +174,14 @@ class NetworkServer {
   void SendImmediately(Time now, Device* d);
   void AgeOut(Time now);
   void PutBack(std::uint64_t dev_eui, std::optional<Down> down);
+  std::string KeyOf(std::uint64_t dev_eui) const;
   StoreWrite RecordOf(const Device& d) const;
   void Persist(const Device& d) { effects_.push_back(ServerPersist{{RecordOf(d)}}); }
 
   const Region& region_;
   Random* random_;
   int rx_delay_s_;
+  const std::string key_prefix_;
   DutyLedger ledger_;
   WallSeconds wall_ = 0;
   std::map<std::uint64_t, Device> devices_;  // by DevEUI

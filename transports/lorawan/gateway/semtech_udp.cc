@@ -26,10 +26,10 @@ std::string Text(const Json& o, const char* name) {
   return it != o.end() && it->is_string() ? it->get<std::string>() : "";
 }
 
-// "SF7BW125" to 7 and 125000.
+// "SF7BW125" to 7 and 125000; "SF12BW125" is the longest.
 bool ReadDataRate(const std::string& s, HeardFrame* out) {
   const std::size_t at = s.find("BW");
-  if (s.rfind("SF", 0) != 0 || at == std::string::npos || at > 4 || s.size() > 8) return false;
+  if (s.rfind("SF", 0) != 0 || at == std::string::npos || at > 4 || s.size() > 9) return false;
   int sf = 0, kilohertz = 0;
   for (char c : s.substr(2, at - 2)) {
     if (c < '0' || c > '9') return false;

@@ -216,6 +216,26 @@ struct World {
 
 BOOST_AUTO_TEST_SUITE(network_server)
 
+BOOST_AUTO_TEST_CASE(frames_of_every_spreading_factor_are_read) {
+  for (int sf = 7; sf <= 12; ++sf) {
+    const Json json = {{"rxpk",
+                        {{{"tmst", 1},
+                          {"freq", 868.1},
+                          {"stat", 1},
+                          {"modu", "LORA"},
+                          {"datr", "SF" + std::to_string(sf) + "BW125"},
+                          {"data", "QPF9vkk="}}}}};
+    Bytes datagram{2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    const std::string text = json.dump();
+    datagram.insert(datagram.end(), text.begin(), text.end());
+    const auto in = ParseFromGateway(datagram);
+    BOOST_REQUIRE(in.has_value());
+    BOOST_REQUIRE(in->frames.size() == 1u);
+    BOOST_TEST(in->frames[0].spreading_factor == sf);
+    BOOST_TEST(in->frames[0].bandwidth_hz == 125000);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_device_joins_and_talks_both_ways_in_both_versions) {
   for (const Version version : {Version::kV10, Version::kV11}) {
     World w(version);
