@@ -43,12 +43,12 @@ class AbstractCarrier final : public Carrier {
 
   std::vector<LinkInfo> Links() const override {
     std::vector<LinkInfo> links;
-    for (const std::uint32_t neighbour : network_->layout_.neighbours[node_]) {
+    for (const AbstractNetwork::Line& line : network_->lines_[node_]) {
       LinkInfo link;
-      link.name = "to-n" + std::to_string(neighbour);
+      link.name = "to-n" + std::to_string(line.to);
       link.transport = "abstract";
       link.mtu_bytes = kAbstractMtuBytes;
-      link.rate_bps = static_cast<std::uint64_t>(network_->scenario_.abstract_rate_kbps * 1000);
+      link.rate_bps = static_cast<std::uint64_t>(line.quality.rate_kbps * 1000);
       links.push_back(std::move(link));
     }
     return links;
@@ -82,13 +82,18 @@ AbstractNetwork::AbstractNetwork(const Scenario& scenario, const Layout& layout,
       lines_(layout.size()),
       receivers_(layout.size()) {
   for (std::uint32_t a = 0; a < layout.size(); ++a) {
-    for (const std::uint32_t b : layout.neighbours[a]) {
+    for (std::size_t i = 0; i < layout.neighbours[a].size(); ++i) {
+      const std::uint32_t b = layout.neighbours[a][i];
       const auto& back = layout.neighbours[b];
       const auto place = std::lower_bound(back.begin(), back.end(), a) - back.begin();
       Line line;
       line.from = a;
       line.to = b;
       line.link_at_receiver = LinkId(static_cast<std::uint16_t>(place));
+      line.quality = layout.qualities.empty()
+                         ? LinkQuality{scenario.abstract_rate_kbps, scenario.abstract_delay_ms,
+                                       scenario.abstract_loss}
+                         : layout.qualities[a][i];
       lines_[a].push_back(std::move(line));
     }
   }
@@ -131,16 +136,16 @@ void AbstractNetwork::Send(std::uint32_t node, LinkId link, Bytes* frame,
     return;
   }
   // bytes * 8 bit / (kbit/s) = ms
-  const double on_line_ms = bytes * 8.0 / scenario_.abstract_rate_kbps;
+  const double on_line_ms = bytes * 8.0 / line.quality.rate_kbps;
   line.idle_at_ns =
       std::max(line.idle_at_ns, now) + static_cast<std::int64_t>(on_line_ms * kNanosPerMilli);
   line.departures.push_back(line.idle_at_ns);
-  double delay_ms = scenario_.abstract_delay_ms;
+  double delay_ms = line.quality.delay_ms;
   if (scenario_.abstract_jitter_ms > 0) {
     delay_ms += random_.Uniform() * scenario_.abstract_jitter_ms;
   }
   // What is lost has had its turn on the line all the same.
-  if (scenario_.abstract_loss > 0 && random_.Uniform() < scenario_.abstract_loss) {
+  if (line.quality.loss > 0 && random_.Uniform() < line.quality.loss) {
     ++lost_at_random_;
     return;
   }

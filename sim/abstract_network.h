@@ -66,6 +66,7 @@ class AbstractNetwork {
     std::uint32_t from = 0;
     std::uint32_t to = 0;
     LinkId link_at_receiver;
+    LinkQuality quality;
     double wander_db = 0;                 // of the signal; kept by the line to the higher node
     std::int64_t wandered_ns = 0;
     std::int64_t idle_at_ns = 0;          // when the last frame will have left

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <map>
 #include <utility>
 
 #include "ns3/simulator.h"
@@ -29,17 +30,23 @@ FaultInjector::FaultInjector(const Scenario& scenario, const Layout& layout, Fau
 void FaultInjector::Schedule(const std::vector<FaultEvent>& script) {
   ns3::Simulator::Schedule(ns3::Seconds(scenario_.fault_s - kMeasureSeconds),
                            [this] { usage_->Clear(); });
+  if (scenario_.fault == "drift" && script.empty()) ScheduleDrift();
   for (const FaultEvent& event : script) {
     ns3::Simulator::Schedule(ns3::Seconds(event.t_s), [this, event] { Apply(event); });
   }
   ns3::Simulator::Schedule(ns3::Seconds(scenario_.fault_s), [this, scripted = !script.empty()] {
     if (!scripted) Resolve();
-    if (scenario_.fault == "none" || scenario_.fault == "churn") AffectAll();
+    if (scenario_.fault == "none" || scenario_.fault == "churn" || scenario_.fault == "drift") {
+      AffectAll();
+    }
   });
 }
 
 std::string FaultInjector::Target() const {
-  if (events_.empty() || events_[0].a < 0 || scenario_.fault == "churn") return "-";
+  if (events_.empty() || events_[0].a < 0 || scenario_.fault == "churn" ||
+      scenario_.fault == "drift") {
+    return "-";
+  }
   if (scenario_.fault == "attack") {
     std::string all;
     for (const FaultEvent& e : events_) all += (all.empty() ? "" : "+") + std::to_string(e.a);
@@ -78,7 +85,7 @@ void FaultInjector::Resolve() {
   FaultEvent event;
   event.t_s = scenario_.fault_s;
   event.what = kind;
-  if (kind == "none") return;
+  if (kind == "none" || kind == "drift") return;
   if (kind == "churn") {
     ChurnStep();
   } else if (kind == "partition") {
@@ -142,7 +149,8 @@ void FaultInjector::AffectBy(const FaultEvent& event) {
         affected_.insert(f);
       }
     }
-  } else if (event.what == "up" || event.what == "heal" || scenario_.fault == "churn") {
+  } else if (event.what == "up" || event.what == "heal" || scenario_.fault == "churn" ||
+             scenario_.fault == "drift") {
     return;
   } else if (event.b >= 0) {
     const auto b = static_cast<std::uint32_t>(event.b);
@@ -178,6 +186,36 @@ void FaultInjector::ChurnStep() {
   event.a = churn_down_;
   Apply(event);
   ns3::Simulator::Schedule(ns3::Seconds(scenario_.churn_every_s), [this] { ChurnStep(); });
+}
+
+// Half of the changes are losses of a link, drawn among those that are there; the other half are
+// their returns. From the beginning of the traffic, so that both go on when measuring begins.
+void FaultInjector::ScheduleDrift() {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> links;
+  for (std::uint32_t a = 0; a < layout_.size(); ++a) {
+    for (const std::uint32_t b : layout_.neighbours[a]) {
+      if (a < b) links.emplace_back(a, b);
+    }
+  }
+  const double gap_s = 60 / (scenario_.drift_share / 2 * static_cast<double>(links.size()));
+  std::map<std::size_t, double> back_s;  // of links that were lost
+  double t_s = std::max(0.0, scenario_.traffic_start_s()) + gap_s * churn_random_.Uniform();
+  for (; t_s < scenario_.end_s(); t_s += gap_s) {
+    const std::size_t drawn = churn_random_.Below(links.size());
+    FaultEvent event;
+    event.t_s = t_s;
+    event.what = "down";
+    event.a = static_cast<int>(links[drawn].first);
+    event.b = static_cast<int>(links[drawn].second);
+    const auto lost = back_s.find(drawn);
+    if (lost != back_s.end() && lost->second >= t_s) continue;  // it is not there now
+    back_s[drawn] = t_s + scenario_.drift_hold_s;
+    ns3::Simulator::Schedule(ns3::Seconds(t_s), [this, event] { Apply(event); });
+    FaultEvent back = event;
+    back.what = "up";
+    back.t_s += scenario_.drift_hold_s;
+    ns3::Simulator::Schedule(ns3::Seconds(back.t_s), [this, back] { Apply(back); });
+  }
 }
 
 void FaultInjector::AffectAll() {

@@ -39,6 +39,7 @@ class FaultInjector {
   void Later(double seconds, FaultEvent event);
   void StartFlap(const FaultEvent& link);
   void ChurnStep();
+  void ScheduleDrift();
   void AffectAll();
   void Affect(const std::set<std::uint32_t>& flows);
 

@@ -28,6 +28,13 @@ struct Position {
   double y = 0;
 };
 
+// One direction of an abstract link, where links differ.
+struct LinkQuality {
+  double rate_kbps = 0;
+  double delay_ms = 0;
+  double loss = 0;  // share lost at random
+};
+
 struct Flow {
   std::uint32_t src = 0;
   std::uint32_t dst = 0;
@@ -42,6 +49,8 @@ struct Layout {
   bool fixed_links = false;  // neighbours are given (random graph), not by distance
   std::vector<Position> positions;
   std::vector<std::vector<std::uint32_t>> neighbours;  // ascending
+  // As `neighbours`: what the link there has. Empty: what the scenario says, for all.
+  std::vector<std::vector<LinkQuality>> qualities;
   std::vector<double> rx_dbm;                          // [from * n + to]; empty without radio
   std::vector<Flow> flows;
   std::vector<bool> endpoint;  // the node begins or ends a flow

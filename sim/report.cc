@@ -46,7 +46,7 @@ FlowWindow WindowOf(const Scenario& s) {
   if (s.fault == "ramp") {
     w.attribution_s = s.ramp_s + 10;
   } else if (s.fault == "none" || s.fault == "campaign" || s.fault == "churn" ||
-             s.fault == "gray" || s.fault == "blackhole") {
+             s.fault == "drift" || s.fault == "gray" || s.fault == "blackhole") {
     w.attribution_s = 1e9;
   }
   return w;

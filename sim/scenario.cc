@@ -60,7 +60,7 @@ const std::set<std::string>& Faults() {
   static const std::set<std::string> kFaults = {"none", "crash", "silent",    "oneway",    "gray",
                                                 "ramp", "fade",  "mtu",       "blackhole",
                                                 "flap", "loss",  "partition", "churn",
-                                                "attack", "campaign"};
+                                                "drift", "attack", "campaign"};
   return kFaults;
 }
 
@@ -126,7 +126,9 @@ const std::map<std::string, Setter, std::less<>>& Keys() {
       {"fade_db", Number(&Scenario::fade_db, 0, 200)},
       {"partition_s", Number(&Scenario::partition_s, 0.1, 1e5)},
       {"churn_every_s", Number(&Scenario::churn_every_s, 0.1, 1e5)},
-      {"flows", Integer(&Scenario::flows, 1, 10000)},
+      {"drift_share", Number(&Scenario::drift_share, 0.0001, 1)},
+      {"drift_hold_s", Number(&Scenario::drift_hold_s, 1, 1e5)},
+      {"flows", Integer(&Scenario::flows, 0, 10000)},
       {"min_hops", Integer(&Scenario::min_hops, 1, 100)},
       {"rate", Number(&Scenario::rate, 1, 1000)},
       {"payload_bytes", Integer(&Scenario::payload_bytes, 16, 1200)},

@@ -45,6 +45,8 @@ struct Scenario {
   double fade_db = 30;            // fade: the margin falls by this in ramp_s, and stays there
   double partition_s = 30;
   double churn_every_s = 10;
+  double drift_share = 0.01;  // drift: of all links change state each minute, from pre_s on, ...
+  double drift_hold_s = 60;   // ... each comes back after this time
   std::uint32_t mtu_bytes = 400;  // mtu: larger frames are lost
   std::uint32_t flap_times = 5;   // flap: dead and whole again so often, ...
   double flap_half_s = 1;         // ... each for this time
@@ -81,8 +83,8 @@ struct Scenario {
   bool abstract() const { return link == "abstract"; }
 };
 
-// Fault kinds: none crash silent oneway gray ramp fade mtu blackhole partition churn flap loss
-// attack campaign.
+// Fault kinds: none crash silent oneway gray ramp fade mtu blackhole partition churn drift flap
+// loss attack campaign.
 bool IsFault(std::string_view kind);
 
 using Settings = std::vector<std::pair<std::string, std::string>>;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,10 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kNodesMax = 10000;
 constexpr std::size_t kFlowsMax = 10000;
+
+Json QualityJson(const LinkQuality& q) {
+  return {{"latency_ms", q.delay_ms}, {"loss", q.loss}, {"rate_kbps", q.rate_kbps}};
+}
 
 Json TopologyJson(const RunInput& input) {
   const Layout& layout = input.layout;
@@ -41,18 +46,28 @@ Json TopologyJson(const RunInput& input) {
   }
   Json nodes = Json::array();
   Json links = Json::array();
+  Json qualities = Json::array();
   for (std::uint32_t i = 0; i < layout.size(); ++i) {
     nodes.push_back({{"id", i},
                      {"x", layout.positions[i].x},
                      {"y", layout.positions[i].y},
                      {"side", layout.right[i] ? 1 : 0},
                      {"endpoint", layout.endpoint[i] ? 1 : 0}});
-    for (const std::uint32_t j : layout.neighbours[i]) {
-      if (i < j) links.push_back({i, j});
+    for (std::size_t place = 0; place < layout.neighbours[i].size(); ++place) {
+      const std::uint32_t j = layout.neighbours[i][place];
+      if (i > j) continue;
+      links.push_back({i, j});
+      if (layout.qualities.empty()) continue;
+      const auto& back = layout.neighbours[j];
+      const auto at = std::lower_bound(back.begin(), back.end(), i) - back.begin();
+      qualities.push_back(
+          {{"ab", QualityJson(layout.qualities[i][place])},
+           {"ba", QualityJson(layout.qualities[j][static_cast<std::size_t>(at)])}});
     }
   }
   topology["nodes"] = nodes;
   topology["links"] = links;
+  if (!layout.qualities.empty()) topology["link_qualities"] = qualities;
   return topology;
 }
 
@@ -73,20 +88,30 @@ Json FaultJson(const Scenario& s, const RunOutput& output) {
           {"events", events}};
 }
 
-// A graph's links are its own; elsewhere they follow from places.
-void ReadLinks(const Json& links, Layout* layout) {
+LinkQuality ReadQuality(const Json& q) {
+  return {q.at("rate_kbps").get<double>(), q.at("latency_ms").get<double>(),
+          q.at("loss").get<double>()};
+}
+
+// A graph's links are its own; elsewhere they follow from places. `qualities` null, or one for each
+// link: as its ends see it.
+void ReadLinks(const Json& links, const Json& qualities, Layout* layout) {
   layout->fixed_links = true;
-  layout->neighbours.assign(layout->size(), {});
-  for (const Json& link : links) {
-    const auto a = link.at(0).get<std::uint32_t>();
-    const auto b = link.at(1).get<std::uint32_t>();
+  std::vector<std::map<std::uint32_t, LinkQuality>> lines(layout->size());
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    const auto a = links[i].at(0).get<std::uint32_t>();
+    const auto b = links[i].at(1).get<std::uint32_t>();
     if (a >= layout->size() || b >= layout->size() || a == b) continue;  // no link: no way
-    layout->neighbours[a].push_back(b);
-    layout->neighbours[b].push_back(a);
+    lines[a][b] = qualities.is_null() ? LinkQuality() : ReadQuality(qualities.at(i).at("ab"));
+    lines[b][a] = qualities.is_null() ? LinkQuality() : ReadQuality(qualities.at(i).at("ba"));
   }
-  for (auto& n : layout->neighbours) {
-    std::sort(n.begin(), n.end());
-    n.erase(std::unique(n.begin(), n.end()), n.end());
+  layout->neighbours.assign(layout->size(), {});
+  layout->qualities.assign(qualities.is_null() ? 0 : layout->size(), {});
+  for (std::uint32_t a = 0; a < layout->size(); ++a) {
+    for (const auto& [b, quality] : lines[a]) {
+      layout->neighbours[a].push_back(b);
+      if (!qualities.is_null()) layout->qualities[a].push_back(quality);
+    }
   }
 }
 
@@ -116,7 +141,9 @@ void ReadJson(const Json& file, RunInput* input) {
     input->layout.positions.push_back({node.at("x").get<double>(), node.at("y").get<double>()});
   }
   s.nodes = input->layout.size();
-  if (s.topology == "random") ReadLinks(topology.at("links"), &input->layout);
+  if (s.topology == "random" || s.topology == "twin") {
+    ReadLinks(topology.at("links"), topology.value("link_qualities", Json()), &input->layout);
+  }
   s.rate = traffic.at("rate_pps").get<double>();
   s.payload_bytes = traffic.at("payload_bytes").get<std::uint32_t>();
   for (const Json& f : traffic.at("flows")) {
@@ -157,7 +184,7 @@ absl::Status Check(const RunInput& input) {
   if (!IsFault(s.fault)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "fault kind \"", s.fault, "\" cannot be replayed (none crash silent oneway gray ramp fade "
-        "mtu ", "blackhole partition churn flap loss can)"));
+        "mtu ", "blackhole partition churn drift flap loss can)"));
   }
   if (s.fault != "none" && input.script.empty()) {
     return absl::InvalidArgumentError("the fault has no events to replay");
@@ -172,6 +199,14 @@ absl::Status Check(const RunInput& input) {
                        !(s.abstract_delay_ms >= 0) || !(s.abstract_jitter_ms >= 0))) {
     return absl::InvalidArgumentError(
         "abstract links need protocol selvage, a rate of at least 1 kbit/s and no negative delay");
+  }
+  for (const auto& of_node : input.layout.qualities) {
+    for (const LinkQuality& q : of_node) {
+      if (!(q.rate_kbps >= 1) || !(q.delay_ms >= 0) || !(q.loss >= 0 && q.loss <= 1)) {
+        return absl::InvalidArgumentError(
+            "link_qualities: rate_kbps must be at least 1, latency_ms at least 0, loss 0 to 1");
+      }
+    }
   }
   if (s.fault_s < 10 || s.window_s <= 0) {
     return absl::InvalidArgumentError("the fault must come at 10 s or later and before end_s");

@@ -5,6 +5,7 @@
 
 #include "tools/cli/cli.h"
 #include "tools/cli/table.h"
+#include "tools/cli/twin_scenario.h"
 
 namespace selvage {
 namespace cli {
@@ -127,8 +128,9 @@ void AddTwin(CLI::App* app, const Options* options, int* exit) {
   auto arguments = std::make_shared<Arguments>();
 
   CLI::App* twin = app->add_subcommand("twin", "the network as this node's map has it");
-  twin->add_option("--format", arguments->format, "text, json or dot (Graphviz)")
-      ->check(CLI::IsMember({"text", "json", "dot"}))
+  twin->add_option("--format", arguments->format,
+                   "text, json, dot (Graphviz) or ns3 (selvage-sim replay)")
+      ->check(CLI::IsMember({"text", "json", "dot", "ns3"}))
       ->capture_default_str();
   twin->callback([=] {
     auto result = Ask(*options, Json{{"command", "twin"}});
@@ -136,7 +138,14 @@ void AddTwin(CLI::App* app, const Options* options, int* exit) {
       *exit = Fail(result.status());
       return;
     }
-    if (options->json || arguments->format == "json") {
+    if (arguments->format == "ns3") {
+      auto scenario = TwinScenario(*result);
+      if (!scenario.ok()) {
+        *exit = Fail(kNo, std::string(scenario.status().message()));
+        return;
+      }
+      std::printf("%s\n", scenario->dump(1).c_str());
+    } else if (options->json || arguments->format == "json") {
       PrintJson(*result);
     } else if (arguments->format == "dot") {
       PrintDot(*result);
