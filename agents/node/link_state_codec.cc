@@ -1,19 +1,14 @@
 #include "agents/node/link_state_codec.h"
 
 #include "core/schema/link_state.pb.h"
+#include "core/signed_message.h"
 
 namespace selvage {
 namespace {
 
+constexpr char kContext[] = "selvage link state 1";  // of signatures
 constexpr std::uint32_t kFlagSlow = 1;
 constexpr int kTariffShift = 1;  // two bits
-
-Bytes SignedBytes(const std::string& body) {
-  static constexpr char kContext[] = "selvage link state 1";
-  Bytes out = ByteSpan::Of(kContext).ToBytes();
-  out.insert(out.end(), body.begin(), body.end());
-  return out;
-}
 
 }  // namespace
 
@@ -34,12 +29,7 @@ void SignLinkState(Crypto& crypto, const SigningKey& key, LinkStateRecord* recor
                       static_cast<std::uint32_t>(a.metric.tariff) << kTariffShift);
   }
   for (const std::string& address : record->addresses) body.add_address(address);
-  schema::LinkState message;
-  message.set_body(body.SerializeAsString());
-  const Signature signature = crypto.Sign(key, SignedBytes(message.body()));
-  message.set_signature(signature.data(), signature.size());
-  const std::string encoded = message.SerializeAsString();
-  record->encoded.assign(encoded.begin(), encoded.end());
+  record->encoded = SignMessage<schema::LinkState>(crypto, key, kContext, body.SerializeAsString());
 }
 
 std::optional<LinkStateRecord> ParseLinkState(ByteSpan encoded) {
@@ -79,14 +69,7 @@ std::optional<LinkStateRecord> ParseLinkState(ByteSpan encoded) {
 }
 
 bool VerifyLinkState(Crypto& crypto, const VerifyKey& key, ByteSpan encoded) {
-  schema::LinkState message;
-  if (!message.ParseFromArray(encoded.data(), static_cast<int>(encoded.size())) ||
-      message.signature().size() != sizeof(Signature)) {
-    return false;
-  }
-  Signature signature;
-  std::copy(message.signature().begin(), message.signature().end(), signature.begin());
-  return crypto.Verify(key, SignedBytes(message.body()), signature);
+  return VerifyMessage<schema::LinkState>(crypto, key, kContext, encoded);
 }
 
 }  // namespace selvage

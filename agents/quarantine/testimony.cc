@@ -4,15 +4,12 @@
 #include <set>
 
 #include "core/schema/testimony.pb.h"
+#include "core/signed_message.h"
 
 namespace selvage {
 namespace {
 
-Bytes SignedBytes(const std::string& body) {
-  static constexpr char kContext[] = "selvage testimony 1";
-  const std::string all = kContext + body;
-  return Bytes(all.begin(), all.end());
-}
+constexpr char kContext[] = "selvage testimony 1";  // of signatures
 
 }  // namespace
 
@@ -28,12 +25,7 @@ void SignTestimony(Crypto& crypto, const SigningKey& key, Testimony* t) {
     word->set_destination(w.destination.value);
     word->set_passed_permille(static_cast<std::uint32_t>(w.passed_permille));
   }
-  schema::Testimony message;
-  message.set_body(body.SerializeAsString());
-  const Signature signature = crypto.Sign(key, SignedBytes(message.body()));
-  message.set_signature(signature.data(), signature.size());
-  const std::string encoded = message.SerializeAsString();
-  t->encoded.assign(encoded.begin(), encoded.end());
+  t->encoded = SignMessage<schema::Testimony>(crypto, key, kContext, body.SerializeAsString());
 }
 
 std::optional<Testimony> ParseTestimony(ByteSpan encoded) {
@@ -64,14 +56,7 @@ std::optional<Testimony> ParseTestimony(ByteSpan encoded) {
 }
 
 bool VerifyTestimony(Crypto& crypto, const VerifyKey& key, ByteSpan encoded) {
-  schema::Testimony message;
-  if (!message.ParseFromArray(encoded.data(), static_cast<int>(encoded.size())) ||
-      message.signature().size() != sizeof(Signature)) {
-    return false;
-  }
-  Signature signature;
-  std::copy(message.signature().begin(), message.signature().end(), signature.begin());
-  return crypto.Verify(key, SignedBytes(message.body()), signature);
+  return VerifyMessage<schema::Testimony>(crypto, key, kContext, encoded);
 }
 
 }  // namespace selvage
