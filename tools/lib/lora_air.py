@@ -47,6 +47,7 @@ class Air:
         self.air_s = 0.0
         self.silent = False
         self._pending = []  # (when, modem, line)
+        self._requests = []  # (plug in, path)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -60,6 +61,23 @@ class Air:
             os.close(modem.master)
             os.close(modem.keep)
             os.unlink(modem.path)
+
+    def plug(self, path, plugged):
+        """Pulls a modem out, or puts one in; soon after the call."""
+        self._requests.append((plugged, path))
+
+    def _plug(self):
+        while self._requests:
+            plugged, path = self._requests.pop(0)
+            if plugged:
+                self.modems.append(Modem(path))
+                continue
+            for modem in [m for m in self.modems if m.path == path]:
+                self.modems.remove(modem)
+                self._pending = [p for p in self._pending if p[1] is not modem]
+                os.close(modem.master)
+                os.close(modem.keep)
+                os.unlink(modem.path)
 
     def _say(self, modem, line):
         try:
@@ -90,6 +108,7 @@ class Air:
 
     def _run(self):
         while not self._stop.is_set():
+            self._plug()
             ready, _, _ = select.select([m.master for m in self.modems], [], [], 0.005)
             for modem in self.modems:
                 if modem.master not in ready:

@@ -1,9 +1,10 @@
-"""Two agents with four radios: they die one after the other, and come back.
+"""Two agents with all kinds of radios: they die one after the other, and come back.
 
-Real processes in two network namespaces. Wi-Fi, RedCap and satellite are veth pairs under the
-transports of these names, the LoRa modems are emulated (lora_air.py), and a radio dies by the
-kernel dropping its packets in silence. A flow of class critical runs while there is IP; alarms go
-over LoRa when there is none. Prints what happened and exits 0 only if every step met its limit.
+Real processes in two network namespaces. Wi-Fi, RedCap and broadband satellite are veth pairs under
+the transports of these names, LoRa and SBD modems are emulated (lora_air.py, sbd_sky.py), and a
+radio dies by the kernel dropping its packets in silence, a modem by being pulled out. A flow of
+class critical runs while there is IP; alarms go over LoRa when there is none, and as satellite
+messages when LoRa is gone too. Prints what happened and exits 0 only if every step met its limit.
 """
 
 import argparse
@@ -18,12 +19,16 @@ import time
 
 import lora_air
 import mesh as meshes
+import sbd_sky
 from flow import Flow
 
 RADIOS = ("wifi", "redcap", "satellite")  # the cheap ones first
 LIMIT_MS = 400.0      # from one radio to the next
 RETURN_S = 60.0       # back to the cheaper one: proof takes time
 ALARM_S = 30.0
+# What one unit carries: LoRa at SF9 and below (DR3 and up), and slower.
+ALARMS = {True: "tank 4: 12.7 bar, valve 2 is shut again!", False: "pump 7 dry, 3.1 bar now!"}
+CREDITS = 400
 RATE = 50
 NODES = ("field", "base")
 
@@ -38,7 +43,13 @@ class Node:
         self.number = number
         self.process = None
 
-    def config(self, modem):
+    def lora_modem(self):
+        return os.path.join(os.path.dirname(self.dir), "lora-" + self.name)
+
+    def sbd_modem(self):
+        return os.path.join(os.path.dirname(self.dir), "sbd-" + self.name)
+
+    def config(self, spreading_factor):
         text = ('[node]\nname = "%s"\nstate_dir = "%s"\n[control]\nsocket = "%s"\n'
                 '[api]\nendpoint = "%s"\n' % (self.name, self.dir, self.control, self.api))
         for i, radio in enumerate(RADIOS):
@@ -47,16 +58,20 @@ class Node:
                 text += 'at_port = "%s/no-modem"\n' % self.dir
             if radio != "wifi":
                 text += 'peers = ["udp://10.8.%d.%d:7700"]\n' % (i, 3 - self.number)
-        return text + ('[[link]]\ntransport = "lorawan"\nat_port = "%s"\n'
-                       'spreading_factor = 9\n' % modem)
+        text += ('[[link]]\ntransport = "lorawan"\nat_port = "%s"\nspreading_factor = %d\n'
+                 % (self.lora_modem(), spreading_factor))
+        return text + ('[[link]]\ntransport = "satellite"\nmodem = "sbd"\nat_port = "%s"\n'
+                       'credits_per_month = %d\ncontrol_credits_per_day = 200\npatience_s = 12\n'
+                       % (self.sbd_modem(), CREDITS))
 
 
 class Demo:
-    def __init__(self, programs):
+    def __init__(self, programs, spreading_factor):
         self.programs = programs
+        self.spreading_factor = spreading_factor
         self.dir = tempfile.mkdtemp(prefix="%s-%d-" % (meshes.PREFIX, os.getpid()))
         self.nodes = {name: Node(self, i + 1, name) for i, name in enumerate(NODES)}
-        self.air = None
+        self.air = self.sky = None
         self.failed = []
 
     def program(self, name):
@@ -65,9 +80,10 @@ class Demo:
     def set_up(self):
         selvage = self.program("selvage")
         meshes.run([selvage, "network", "create", self.dir + "/net", "--name", "radios"])
-        modems = [os.path.join(self.dir, "modem-" + name) for name in NODES]
-        self.air = lora_air.Air(modems)
+        self.air = lora_air.Air([node.lora_modem() for node in self.nodes.values()])
         self.air.start()
+        self.sky = sbd_sky.Sky([node.sbd_modem() for node in self.nodes.values()])
+        self.sky.start()
         for node in self.nodes.values():
             meshes.run([selvage, "network", "admit", self.dir + "/net", "--name", node.name,
                         "--out", node.dir])
@@ -80,10 +96,10 @@ class Demo:
                 meshes.run(["ip", "-n", node.namespace, "addr", "add",
                             "10.8.%d.%d/24" % (i, node.number), "dev", radio])
                 meshes.run(["ip", "-n", node.namespace, "link", "set", radio, "up"])
-        for node, modem in zip(self.nodes.values(), modems):
+        for node in self.nodes.values():
             path = os.path.join(node.dir, "selvaged.toml")
             with open(path, "w", encoding="utf-8") as file:
-                file.write(node.config(modem))
+                file.write(node.config(self.spreading_factor))
             log = open(os.path.join(node.dir, "selvaged.log"), "ab")
             node.process = meshes.spawn(
                 ["nsenter", "--net=%s/%s" % (meshes.NETNS_DIR, node.namespace),
@@ -104,8 +120,13 @@ class Demo:
                              stderr=subprocess.DEVNULL, check=False)
         return json.loads(out.stdout) if out.returncode == 0 and out.stdout else None
 
+    def kind(self, link, transport):
+        """As the transport is called, but a message modem is one of its own."""
+        return "sbd" if link == self.nodes["field"].sbd_modem() else transport
+
     def transport_to_base(self, traffic_class="critical"):
-        links = {l["name"]: l["transport"] for l in self.ask("field", "links") or []}
+        links = {l["name"]: self.kind(l["name"], l["transport"])
+                 for l in self.ask("field", "links") or []}
         for route in self.ask("field", "routes", "--class", traffic_class) or []:
             if route["to"] == "base":
                 return links.get(route["link"], "")
@@ -126,10 +147,11 @@ class Demo:
 
     def run(self):
         self.set_up()
-        everything = {"wifi", "redcap", "satellite", "lorawan"}
-        took = self.wait(lambda: {n["transport"] for n in self.ask("field", "neighbors") or []
-                                  if n["state"] == "up"} == everything, 60)
-        self.row("neighbours over all four radios", "never" if took is None else "%.1f s" % took,
+        everything = {"wifi", "redcap", "satellite", "lorawan", "sbd"}
+        took = self.wait(lambda: {self.kind(n["link"], n["transport"])
+                                  for n in self.ask("field", "neighbors") or []
+                                  if n["state"] == "up"} == everything, 90)
+        self.row("neighbours over all five", "never" if took is None else "%.1f s" % took,
                  took is not None)
         took = self.wait(lambda: self.transport_to_base() == "wifi", 30)
         self.row("critical goes over Wi-Fi", "never" if took is None else "%.1f s" % took,
@@ -155,34 +177,62 @@ class Demo:
         meshes.end(flow.receiver)
         return not self.failed
 
-    def last_radio(self):
-        """The satellite is idle when it dies, so it is the alarm itself that finds out."""
-        self.silence("satellite", True)
+    def alarm(self):
+        """Seconds until an alarm is there, from the field to the base; None when it is not."""
         receiver = subprocess.Popen(
             [self.program("selvage"), "--control", self.nodes["base"].control, "--json", "recv",
              "--count", "1"], stdout=subprocess.PIPE)
         time.sleep(0.3)
-        units, begun = self.air.units, time.monotonic()
-        self.ask("field", "send", "--to", "base", "--class", "telemetry", "--text",
-                 "tank 4: 12.7 bar, valve 2 is shut again")
+        text = ALARMS[self.spreading_factor <= 9]
+        begun = time.monotonic()
+        self.ask("field", "send", "--to", "base", "--class", "telemetry", "--text", text)
         try:
             out, _ = receiver.communicate(timeout=ALARM_S)
-            arrived = b"tank 4" in out
         except subprocess.TimeoutExpired:
             receiver.kill()
-            arrived = False
-        self.row("all IP silent: an alarm of 39 bytes",
-                 "%.1f s, %d units" % (time.monotonic() - begun, self.air.units - units)
-                 if arrived else "lost", arrived)
+            return None
+        return time.monotonic() - begun if text.encode() in out else None
+
+    def last_radio(self):
+        """The satellite is idle when it dies, so it is the alarm itself that finds out."""
+        self.silence("satellite", True)
+        units, air_s = self.air.units, self.air.air_s
+        took = self.alarm()
+        what = "an alarm of %d bytes" % len(ALARMS[self.spreading_factor <= 9])
+        self.row("all IP silent: " + what, "lost" if took is None else
+                 "%.1f s, %d units, %.1f s on air"
+                 % (took, self.air.units - units, self.air.air_s - air_s), took is not None)
         took = self.wait(lambda: self.transport_to_base("telemetry") == "lorawan", 30)
         self.row("telemetry goes over LoRa", "never" if took is None else "after %.1f s" % took,
                  took is not None)
-        duty = [l["telemetry"]["duty_used"] for l in self.ask("field", "links") or []
-                if l["transport"] == "lorawan"]
-        self.row("duty cycle", "%.0f %% of what the law allows" % (100 * duty[0]) if duty else "?",
-                 bool(duty) and duty[0] <= 1)
+        telemetry = [l["telemetry"] for l in self.ask("field", "links") or []
+                     if l["transport"] == "lorawan"]
+        duty = telemetry[0]["duty_used"] if telemetry else 2
+        self.row("duty cycle", "%.0f %% of what the law allows" % (100 * duty), duty <= 1)
+        self.last_resort(what)
+
+    def last_resort(self, what):
+        self.air.plug(self.nodes["field"].lora_modem(), False)
+        took = self.wait(lambda: self.transport_to_base("telemetry") == "sbd", 30)
+        self.row("LoRa is pulled out: over SBD", "never" if took is None else "after %.1f s" % took,
+                 took is not None)
+        modem = self.sky.modems[0]
+        credits = modem.credits
+        took = self.alarm()
+        self.row("only SBD is left: " + what, "lost" if took is None else "%.1f s, %d credits"
+                 % (took, modem.credits - credits), took is not None)
+        counted = [l["telemetry"]["budget_used"] * CREDITS for l in self.ask("field", "links") or []
+                   if l["name"] == self.nodes["field"].sbd_modem()]
+        right = bool(counted) and round(counted[0]) in (modem.credits, credits)
+        self.row("the bill", "%d of %d credits, as the gateway counts" % (modem.credits, CREDITS)
+                 if right else "%s counted, %d billed" % (counted, modem.credits),
+                 right and modem.credits <= CREDITS)
 
     def come_back(self):
+        self.air.plug(self.nodes["field"].lora_modem(), True)
+        took = self.wait(lambda: self.transport_to_base("telemetry") == "lorawan", RETURN_S)
+        self.row("LoRa is back: telemetry over it",
+                 "never" if took is None else "after %.1f s" % took, took is not None)
         for radio in reversed(RADIOS):
             self.silence(radio, False)
             took = self.wait(lambda: self.transport_to_base() == radio, RETURN_S)
@@ -194,6 +244,8 @@ class Demo:
             meshes.end(node.process)
         if self.air is not None:
             self.air.stop()
+        if self.sky is not None:
+            self.sky.stop()
         for node in self.nodes.values():
             subprocess.run(["ip", "netns", "del", node.namespace], stderr=subprocess.DEVNULL,
                            check=False)
@@ -208,15 +260,18 @@ def main():
         prog="tools/demo --radios", description=re.sub(r"\s+", " ", __doc__.split("\n\n")[1]))
     parser.add_argument("--programs", default=os.path.join(os.path.dirname(os.path.abspath(
         __file__)), "../../build/release/bin"), help=argparse.SUPPRESS)
+    parser.add_argument("--spreading-factor", type=int, default=9, choices=range(7, 13),
+                        help="of the LoRa radios; beyond 9 an alarm has 24 bytes, else 40")
     arguments = parser.parse_args()
     problem = meshes.why_no_namespaces()
     if problem:
         print("tools/demo --radios needs network namespaces: %s" % problem, file=sys.stderr)
         return 77
     meshes.remove_leftovers()
-    demo = Demo(os.path.abspath(arguments.programs))
+    demo = Demo(os.path.abspath(arguments.programs), arguments.spreading_factor)
     try:
-        print("Two agents, four radios: Wi-Fi, RedCap, satellite, LoRa.")
+        print("Two agents, all radios: Wi-Fi, RedCap, satellite, LoRa SF%d, satellite messages."
+              % arguments.spreading_factor)
         return 0 if demo.run() else 1
     except meshes.MeshError as error:
         print("tools/demo: %s" % error, file=sys.stderr)
