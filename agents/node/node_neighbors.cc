@@ -25,11 +25,15 @@ std::string Address(const PeerAddress& a) { return ToHex(a.Span()); }
 
 // One-way latency in powers of two of a millisecond, one step of slack before it moves. Not for
 // shared channels: delay there is load, and routing by load swings to and fro.
-std::uint32_t LatencyStep(const Adjacency& a) {
+std::uint32_t LatencyStep(const Adjacency& a, const LinkInfo& info) {
   // Of the shortest round trip of late: what a full link's queue adds says nothing about the link.
-  // Slow radios send too rarely for that.
-  if (!a.monitor.queue().any()) return a.advertised.latency_us;
-  const Duration rtt = a.slow ? a.monitor.srtt() : a.monitor.queue().base();
+  // Slow radios send too rarely for that, and a wait that is to be expected counts though it may
+  // have been short of late.
+  const bool any = a.monitor.queue().any();
+  if (!any && (!a.slow || info.patience == Duration(0))) return a.advertised.latency_us;
+  const Duration rtt =
+      a.slow ? std::max(any ? a.monitor.srtt() : Duration(0), info.patience)
+             : a.monitor.queue().base();
   const auto half_rtt = static_cast<std::uint64_t>(ToMicros(rtt) / 2);
   std::uint32_t step = 0;
   while (step < 60'000'000 && half_rtt > 2 * std::max<std::uint32_t>(step, 1000)) {
@@ -375,7 +379,7 @@ EdgeMetric NodeCore::Impl::Measure(const Adjacency& a) const {
   m.tariff = info.tariff;
   m.rate_kbps =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(info.rate_bps / 1000, 0xffffffffu));
-  if (!info.shared) m.latency_us = LatencyStep(a);
+  if (!info.shared) m.latency_us = LatencyStep(a, info);
   // What the loss detector found counts at once; on a shared channel, where collisions come and go,
   // so does what adds up below its threshold.
   const std::uint32_t foreseen = a.patient.detour ? Healer::kDetourPermille : 0;
