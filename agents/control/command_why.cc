@@ -1,6 +1,7 @@
 // Why traffic to a destination goes where it goes: the route as it is, and what made it so.
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <set>
 
 #include "agents/control/commands.h"
@@ -41,10 +42,11 @@ std::string Subject(const Event& event) { return Field(event, {"neighbor", "from
 bool Concerns(const Event& event, const std::string& destination, const std::string& class_name,
               const std::set<std::string>& on_route) {
   static const std::set<std::string> kAboutRoutes = {
-      "reroute",     "neighbor-suspect", "neighbor-oneway",      "neighbor-down",
-      "neighbor-up", "link-down",        "neighbor-quarantined", "link-up",
-      "node-trusted", "anomaly",          "healer-action",        "healer-advice",
-      "healer-return", "node-quarantined", "node-quarantine-withheld", "node-released"};
+      "reroute",       "neighbor-suspect", "neighbor-oneway",      "neighbor-down",
+      "neighbor-up",   "link-down",        "neighbor-quarantined", "link-up",
+      "node-trusted",  "anomaly",          "healer-action",        "healer-advice",
+      "healer-return", "rule-over",        "node-quarantined",     "node-quarantine-withheld",
+      "node-released"};
   std::string about = Field(event, {"destination"});
   std::string about_class = Field(event, {"class"});
   if (!about_class.empty() && about_class != class_name) return false;
@@ -73,6 +75,59 @@ std::string Told(const Event& event, Time now) {
     text += " (" + evidence + ")";
   }
   return text;
+}
+
+// A fault that has a name: those that last, and those that ended a moment ago.
+struct NamedFault {
+  Event told;    // the last name
+  Time since{};  // of the first one
+  bool over = false;
+  Time ended{};
+  bool removed = false;  // the neighbour was forgotten meanwhile
+};
+
+// From the events alone, oldest first: what was told and has not been taken back.
+std::vector<NamedFault> FaultsIn(const std::vector<Event>& events, Time now) {
+  constexpr Duration kTellOver = 60s;
+  std::map<std::string, NamedFault> faults;  // by neighbour and link
+  for (const Event& event : events) {
+    const std::string about = Field(event, {"neighbor"}) + "/" + Field(event, {"link"});
+    const auto known = faults.find(about);
+    if (event.kind == "fault") {
+      const bool goes_on = known != faults.end() && !known->second.over;
+      faults[about] = {event, goes_on ? known->second.since : event.time, false, {}, false};
+    } else if (known == faults.end() || known->second.over) {
+      continue;
+    } else if (event.kind == "neighbor-removed") {
+      known->second.removed = true;
+    } else if (event.kind == "fault-over" ||
+               (event.kind == "neighbor-up" && known->second.removed)) {
+      known->second.over = true;
+      known->second.ended = event.time;
+    }
+  }
+  std::vector<NamedFault> out;
+  for (auto& [about, fault] : faults) {
+    if (!fault.over || now - fault.ended <= kTellOver) out.push_back(std::move(fault));
+  }
+  std::sort(out.begin(), out.end(), [](const NamedFault& a, const NamedFault& b) {
+    return a.over != b.over ? b.over : a.told.number < b.told.number;
+  });
+  return out;
+}
+
+Json FaultJson(const NamedFault& fault, Time now) {
+  return Json{
+      {"neighbor", Field(fault.told, {"neighbor"})}, {"link", Field(fault.told, {"link"})},
+      {"fault", Field(fault.told, {"fault"})},       {"evidence", Field(fault.told, {"evidence"})},
+      {"since_s", ToSeconds(now - fault.since)},     {"over", fault.over}};
+}
+
+std::string Told(const NamedFault& fault, Time now) {
+  return "fault: " + fault.told.text + (fault.over ? " (since " : " (for ") +
+         (fault.over ? Ago(now - fault.since) + ", over " + Ago(now - fault.ended)
+                     : Format("%.1f s", ToSeconds(now - fault.since))) +
+         ")";
 }
 
 // "r2c2", "r2c2/critical": a flow is a destination and the class its packets travel in.
@@ -149,7 +204,12 @@ Answer Why(AgentView& agent, const Json& request) {
   if (!agent.facts().healing) text.push_back("healing is switched off on this node");
 
   Json events = Json::array();
+  Json faults = Json::array();
   std::vector<Event> all = NewestEvents(agent, 4096);
+  for (const NamedFault& fault : FaultsIn(all, agent.now())) {
+    faults.push_back(FaultJson(fault, agent.now()));
+    text.push_back(Told(fault, agent.now()));
+  }
   std::vector<Event> reasons;
   for (auto event = all.rbegin(); event != all.rend() && reasons.size() < kReasonsMax; ++event) {
     if (Concerns(*event, name, class_name, on_route)) reasons.push_back(*event);
@@ -168,6 +228,7 @@ Answer Why(AgentView& agent, const Json& request) {
               {"link", route.next_link},
               {"alternate", route.alternate},
               {"cost_us", route.cost},
+              {"faults", std::move(faults)},
               {"events", std::move(events)},
               {"text", std::move(text)}};
 }

@@ -14,10 +14,11 @@ constexpr Healer::Treatment kTable[kDiagnoses] = {
     {{Action::kAnnounce, Action::kNone}},     // own node
     {{Action::kDetour, Action::kDuplicate}},  // neighbour
     {{Action::kAnnounce, Action::kNone}},     // machine
+    {{Action::kNone, Action::kNone}},         // rule: each says what it wants
 };
 
 constexpr const char* kDiagnosisNames[kDiagnoses] = {
-    "none", "fading", "weakening", "loss", "congestion", "own-node", "neighbor", "machine"};
+    "none", "fading", "weakening", "loss", "congestion", "own-node", "neighbor", "machine", "rule"};
 constexpr const char* kActionNames[kActions] = {"none", "detour", "duplicate", "announce"};
 
 Duration Doubled(Duration first, int times, Duration most) {

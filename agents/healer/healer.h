@@ -30,8 +30,9 @@ enum class Diagnosis : std::uint8_t {
   kOwnNode,     // all links at once: this node's own radio or processor
   kNeighbor,    // several links to one neighbour
   kMachine,     // processor, memory, temperature, battery, disk
+  kRule,        // no finding: a rule of the operator asks for it
 };
-inline constexpr std::size_t kDiagnoses = 8;
+inline constexpr std::size_t kDiagnoses = 9;
 std::string_view ToString(Diagnosis d);
 
 enum class Action : std::uint8_t {

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "agents/healer/healer.h"
+#include "agents/healer/rules.h"
+#include "agents/healer/symptoms.h"
 #include "agents/membership/certificate.h"
 #include "agents/node/link_watch.h"
 #include "agents/session/session_cipher.h"
@@ -52,6 +54,13 @@ struct Adjacency {
   bool listed = false;  // in the last advertisement
   std::unique_ptr<LinkWatch> watch;  // the model of it; null until it carries traffic
   Healer::Patient patient;           // what was done about its alarms
+  RuleWatch rules;                   // how the operator's rules stand with it
+  Symptoms symptoms;                 // from which what is wrong with it gets its name
+  Fault fault = Fault::kNone;        // as last told
+  Time fault_since{};
+  int listed_now = 0;     // other nodes that have it as a neighbour
+  int listed_by = 0;      // ... and had it when it was last in use
+  int listed_less = 0;    // seconds for which it has been fewer than that, while in use
   bool doubted = false;              // critical packets go a second way too, for a moment
   // As last advertised; changes by little are not worth a flood.
   EdgeMetric advertised;

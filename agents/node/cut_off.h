@@ -34,6 +34,9 @@ class CutOff {
     rows_ = std::move(rows);
   }
 
+  bool Has(ShortId node) const { return rows_.count(node.value) > 0; }
+  std::size_t size() const { return rows_.size(); }
+
   // Out of reach for so long that the map can be believed.
   bool IsSettled(Time now, ShortId to) const {
     if (rows_.empty()) return false;

@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "agents/healer/healer.h"
+#include "agents/healer/rules.h"
 #include "agents/scorer/scorer.h"
 
 namespace selvage {
@@ -22,6 +24,7 @@ struct ModelConfig {
   // How loading it went, for people; told as an event when the node starts. Empty: none was wanted.
   std::string scorer_note;
   HealerOptions healer;
+  std::vector<Rule> rules;  // of the operator; Rule::kRulesMax at most
 };
 
 }  // namespace selvage

@@ -119,6 +119,7 @@ void NodeCore::Impl::OnTimeout(Time now) {
       RekeyIfDue(now, a);
     }
     if (config_.model.enabled) WatchSecond(now);
+    NameFaults(now);
     map_.database().Expire(now, self_);
     Slander(now);
     SendTestimonies(now);  // to neighbours that are new

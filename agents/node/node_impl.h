@@ -10,6 +10,8 @@
 //   direct_datagram.cc small datagrams to a neighbour over a slow link
 //   node_store.cc      the disk refuses and works again
 //   node_model.cc      telemetry, alarms and what the healer makes of them
+//   node_faults.cc     what is wrong gets a name
+//   node_rules.cc      rules of the operator
 //   node_model_state.cc  what the models have learnt, kept over restarts
 //   node_share.cc      ... and learn from neighbours' models
 //   node_custody.cc    messages carried for others, and by others
@@ -96,6 +98,8 @@ struct NodeCounters {
   std::uint64_t detours_proved = 0;
   std::uint64_t detours_in_vain = 0;
   std::uint64_t treatments_refused = 0;
+  std::uint64_t rules_begun = 0;
+  std::uint64_t faults_named = 0;
   std::uint64_t quarantines = 0;
   std::uint64_t testimonies_sent = 0;
   std::uint64_t testimonies_accepted = 0;
@@ -246,10 +250,32 @@ struct NodeCore::Impl {
   void WatchMachine(Time now);
   void FollowAlarm(Time now, Adjacency* a);
   void Treat(Time now, Adjacency* a, Diagnosis diagnosis, const LinkWatch::Alarm& alarm);
+  Healer::Case CaseOf(Diagnosis diagnosis) const;
+  // Does it if the healer says so, and tells what became of it.
+  Healer::Verdict TakeAction(Time now, Adjacency* a, Action action, const Healer::Case& c,
+                             const std::string& evidence, bool advise_only);
   void EndDetour(Time now, Adjacency* a, const std::string& outcome);
   // Alarms of the last moments on other links: is it the neighbour, or this node?
   Diagnosis Correlate(Time now, const Adjacency& a, Diagnosis alone) const;
   bool HasOtherWay(const Adjacency& a);
+  // ---- node_rules.cc
+  void FollowRules(Time now, Adjacency* a);
+  void FollowMachineRules(Time now);
+  void ActOnRule(Time now, Adjacency* a, const Rule& rule, const std::string& evidence);
+  void TellRuleOver(Time now, const Rule& rule, const std::string& neighbor,
+                    const std::string& link);
+  // ---- node_faults.cc
+  // Once a second: what is wrong with each neighbour, told when it changes.
+  void NameFaults(Time now);
+  int ListedBy(ShortId neighbor) const;
+  std::string FaultEvidence(Time now, const Adjacency& a, Fault fault,
+                            const Symptoms::Surroundings& s) const;
+  void TellFault(Time now, const Adjacency& a, Fault fault, const std::string& evidence);
+  void TellFaultOver(Time now, const std::string& who, const std::string& link, Fault fault,
+                     Duration lasted);
+  // A node was found to drop what it should forward, and is trusted again.
+  void NameDropper(Time now, ShortId node, const std::string& evidence);
+  void ClearDropper(Time now, ShortId node);
   // ---- node_model_state.cc
   void LoadModels(Time now, Store& store);
   void RefuseModelState(Time now, const std::string& name, const std::string& reason);
@@ -372,6 +398,10 @@ struct NodeCore::Impl {
 
   Lab lab_;
 
+  static constexpr std::size_t kDroppersMax = 64;
+  std::uint32_t listed_digest_ = 0;  // of the map when listed_now was counted
+  std::map<std::uint32_t, Time> droppers_;  // short id -> since when it is told to be one
+  RuleWatch machine_rules_;
   Healer healer_;
   ModelArchive models_;
   ShareBook book_;

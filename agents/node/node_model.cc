@@ -68,6 +68,7 @@ void NodeCore::Impl::WatchSecond(Time now) {
       w.OnSecond(now, a->monitor.held().bytes(), links_[a->link].info.rate_bps);
       counters_.model_samples += w.samples() - before;
       FollowAlarm(now, a);
+      FollowRules(now, a);
     }
     if (!usable || w.Proved() || a->monitor.quality().degraded()) {
       if (a->patient.detour && !a->patient.proved) ++counters_.detours_proved;
@@ -79,9 +80,12 @@ void NodeCore::Impl::WatchSecond(Time now) {
     if (certain && a->patient.detour) {
       healer_.HandOver(now, &a->patient);
       EndDetour(now, a, "its losses are certain now and count on the map by themselves");
-    } else if (healer_.ShouldReturn(now, usable && w.Quiet(now), &a->patient)) {
+    } else if (const bool ruled = a->rules.Asks(config_.model.rules, Action::kDetour);
+               healer_.ShouldReturn(now, usable && w.Quiet(now) && !ruled, &a->patient)) {
       EndDetour(now, a,
-                a->patient.proved
+                a->patient.diagnosis == Diagnosis::kRule
+                    ? "no rule asks for it any more"
+                : a->patient.proved
                     ? "it had become as bad as foreseen and is good again"
                     : "what was foreseen did not come, so the next time waits longer");
     }
@@ -137,13 +141,25 @@ void NodeCore::Impl::FollowAlarm(Time now, Adjacency* a) {
        a->certificate.name + " on " + link + " looks like " + std::string(ToString(diagnosis)) +
            ": " + alarm->evidence,
        std::move(fields));
+  const bool named = diagnosis == Diagnosis::kLoss || diagnosis == Diagnosis::kFading ||
+                     diagnosis == Diagnosis::kCongestion;
+  switch (named ? diagnosis : alarm->diagnosis) {
+    case Diagnosis::kLoss:
+      a->symptoms.OnLossAlarm(now);
+      break;
+    case Diagnosis::kFading:
+      a->symptoms.OnFadingAlarm(now);
+      break;
+    case Diagnosis::kCongestion:
+      a->symptoms.OnCongestionAlarm(now);
+      break;
+    default:
+      break;
+  }
   Treat(now, a, diagnosis, *alarm);
 }
 
-void NodeCore::Impl::Treat(Time now, Adjacency* a, Diagnosis diagnosis,
-                           const LinkWatch::Alarm& alarm) {
-  if (!config_.healing) return;
-  const std::string& link = links_[a->link].info.name;
+Healer::Case NodeCore::Impl::CaseOf(Diagnosis diagnosis) const {
   Healer::Case c;
   c.diagnosis = diagnosis;
   for (const Adjacency* other : present_) {
@@ -151,33 +167,49 @@ void NodeCore::Impl::Treat(Time now, Adjacency* a, Diagnosis diagnosis,
     ++c.links;
     c.detours += other->patient.detour ? 1 : 0;
   }
+  return c;
+}
+
+void NodeCore::Impl::Treat(Time now, Adjacency* a, Diagnosis diagnosis,
+                           const LinkWatch::Alarm& alarm) {
+  if (!config_.healing) return;
+  Healer::Case c = CaseOf(diagnosis);
   for (Action action : Healer::TreatmentOf(diagnosis).actions) {
     if (action == Action::kNone) break;
     // What the loss detector has found already is on the map.
     if (diagnosis == Diagnosis::kLoss && a->monitor.quality().degraded()) break;
     c.other_way = action != Action::kDetour || HasOtherWay(*a);
-    const Healer::Verdict verdict = healer_.Consider(now, action, c, &a->patient);
-    if (verdict == Healer::Verdict::kAlready) continue;
-    const bool done = verdict == Healer::Verdict::kAct;
-    if (!done) ++counters_.treatments_refused;
-    if (done && action == Action::kDuplicate) a->doubted = true;
-    if (done && action == Action::kDetour) {
-      ++counters_.detours;
-      advertise_ = metric_due_ = true;
-    }
-    const std::string outcome(Healer::Reason(verdict));
-    Tell(now, done ? "healer-action" : "healer-advice",
-         std::string(ToString(action)) + " for " + a->certificate.name + " on " + link + " (" +
-             std::string(ToString(diagnosis)) + ", " + alarm.evidence + "): " + outcome,
-         {{"neighbor", a->certificate.name},
-          {"link", link},
-          {"diagnosis", std::string(ToString(diagnosis))},
-          {"action", std::string(ToString(action))},
-          {"evidence", alarm.evidence},
-          {"outcome", outcome}});
+    const Healer::Verdict verdict = TakeAction(now, a, action, c, alarm.evidence, false);
     // Without the detour there is nothing to bridge; a critical packet may still need its second.
-    if (!done && verdict == Healer::Verdict::kMuted) break;
+    if (verdict == Healer::Verdict::kMuted) break;
   }
+}
+
+Healer::Verdict NodeCore::Impl::TakeAction(Time now, Adjacency* a, Action action,
+                                           const Healer::Case& c, const std::string& evidence,
+                                           bool advise_only) {
+  const Healer::Verdict verdict = advise_only ? Healer::Verdict::kAdvise
+                                              : healer_.Consider(now, action, c, &a->patient);
+  if (verdict == Healer::Verdict::kAlready) return verdict;
+  const bool done = verdict == Healer::Verdict::kAct;
+  if (!done) ++counters_.treatments_refused;
+  if (done && action == Action::kDuplicate) a->doubted = true;
+  if (done && action == Action::kDetour) {
+    ++counters_.detours;
+    advertise_ = metric_due_ = true;
+  }
+  const std::string& link = links_[a->link].info.name;
+  const std::string outcome(Healer::Reason(verdict));
+  Tell(now, done ? "healer-action" : "healer-advice",
+       std::string(ToString(action)) + " for " + a->certificate.name + " on " + link + " (" +
+           std::string(ToString(c.diagnosis)) + ", " + evidence + "): " + outcome,
+       {{"neighbor", a->certificate.name},
+        {"link", link},
+        {"diagnosis", std::string(ToString(c.diagnosis))},
+        {"action", std::string(ToString(action))},
+        {"evidence", evidence},
+        {"outcome", outcome}});
+  return verdict;
 }
 
 void NodeCore::Impl::EndDetour(Time now, Adjacency* a, const std::string& outcome) {
@@ -205,6 +237,7 @@ void NodeCore::Impl::WatchMachine(Time now) {
   machine_row_ = MachineRow(machine_, drops, static_cast<float>(sender_.bytes()), late_);
   late_ = Duration(0);
   ++counters_.model_samples;
+  FollowMachineRules(now);
   const anomaly::Verdict& verdict = machine_model_->OnSample(machine_row_.data());
   if (!verdict.onset) return;
   if (machine_alarm_at_ != Time::min() && now - machine_alarm_at_ < kMachineEpisode) return;

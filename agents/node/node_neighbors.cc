@@ -306,6 +306,7 @@ void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
   const bool told = verdict == before;
   a->state = verdict;
   a->confirmed = confirmed;
+  a->symptoms.OnState(now, verdict, confirmed);
   const std::string link = links_[a->link].info.name;
   const std::string& evidence = a->monitor.detector().evidence();
   if (before == LinkState::kUp) {
@@ -351,6 +352,7 @@ void NodeCore::Impl::FollowQuality(Time now, Adjacency* a) {
   if (!quality.TakeChanged()) return;
   Refresh(a);
   const std::size_t limit = quality.size_limit();
+  a->symptoms.OnQuality(now, quality.degraded(), limit != 0);
   const std::size_t around = a->cipher->overhead_bytes() + kDataHeaderBytesMax;
   // A hole so low that no packet passes is told by the loss level alone.
   forwarder_.SetPayloadLimit(a->index, limit == 0 ? 0 : limit > around ? limit - around : 1);

@@ -208,6 +208,7 @@ void NodeCore::Impl::TellFinding(Time now, const PathWatch::Finding& f) {
            node + " takes packets and does not pass them on: " + evidence + "; " + flow +
                " now goes " + NamesOf(f.around),
            std::move(fields));
+      NameDropper(now, f.node, evidence);
       break;
     }
     case What::kAvoided:
@@ -240,6 +241,7 @@ void NodeCore::Impl::TellFinding(Time now, const PathWatch::Finding& f) {
       fields["evidence"] = "probes through it are answered, or no path of ours uses it";
       Tell(now, "node-trusted", NameOf(f.node) + " is used again for what it passes on",
            std::move(fields));
+      ClearDropper(now, f.node);
       break;
   }
 }

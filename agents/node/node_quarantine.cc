@@ -195,6 +195,9 @@ void NodeCore::Impl::TellQuarantine(Time now, const Quarantine::Finding& f) {
           e.hold > Duration(0) ? " for " + std::to_string(e.hold / 1s) + " s at least" : "";
       Tell(now, "node-quarantined", node + " is in quarantine" + hold + ": " + why,
            std::move(fields));
+      if (e.cause == Cause::kEvidence || e.cause == Cause::kWitnesses) {
+        NameDropper(now, e.node, why);
+      }
       break;
     }
     case What::kWithheld:
@@ -207,6 +210,7 @@ void NodeCore::Impl::TellQuarantine(Time now, const Quarantine::Finding& f) {
     case What::kReleased:
       fields["evidence"] = "";
       Tell(now, "node-released", node + " is out of quarantine, on probation", std::move(fields));
+      ClearDropper(now, e.node);
       break;
     case What::kPassed:
       fields = {{"node", node},

@@ -277,6 +277,8 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
       {"detours_proved_total", c.detours_proved},
       {"detours_in_vain_total", c.detours_in_vain},
       {"treatments_refused_total", c.treatments_refused},
+      {"rules_begun_total", c.rules_begun},
+      {"faults_named_total", c.faults_named},
       {"quarantines_total", c.quarantines},
       {"quarantine_checks_total", impl_->quarantine_.counters().checks},
       {"quarantine_probes_sent_total", impl_->quarantine_.counters().probes},

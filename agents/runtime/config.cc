@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "agents/membership/certificate.h"
+#include "agents/runtime/config_model.h"
 #include "agents/runtime/config_reader.h"
 #include "agents/runtime/stream_identity.h"
 #include "transports/radios/plugin_link.h"
@@ -389,63 +390,6 @@ void ReadOutbox(const toml::table& table, ConfigProblems* problems, OutboxConfig
   section.Finish();
 }
 
-void ReadScorer(Section* section, ModelSection* model) {
-  if (const auto onnx = section->Text("onnx", "\"/etc/selvage/model.onnx\"")) {
-    model->onnx = *onnx;
-    if (onnx->empty() || onnx->front() != '/') {
-      section->Wrong("onnx", "is \"" + *onnx + "\"; write the whole path, from /");
-    }
-  }
-  if (const auto output = section->Text("onnx_output", "\"reconstruction\"")) {
-    if (*output == "reconstruction") {
-      model->onnx_output = OnnxScorer::Output::kReconstruction;
-    } else if (*output == "scores") {
-      model->onnx_output = OnnxScorer::Output::kScores;
-    } else if (*output != "by-shape") {
-      section->Wrong("onnx_output",
-                     "is \"" + *output + "\"; must be by-shape, reconstruction or scores");
-    }
-  }
-  if (const auto budget = section->Integer("scorer_budget_us", "50")) {
-    model->scorer_budget_us = *budget;
-    if (*budget < 1 || *budget > ModelSection::kScorerBudgetMax) {
-      section->Wrong("scorer_budget_us",
-                     "must be 1 to " + std::to_string(ModelSection::kScorerBudgetMax));
-    }
-  }
-}
-
-void ReadModel(const toml::table& table, ConfigProblems* problems, ModelSection* model) {
-  Section section(table, "[model]", problems);
-  model->enabled = section.Boolean("enabled", "true").value_or(model->enabled);
-  model->thresholds_only = section.Boolean("thresholds_only", "false").value_or(false);
-  model->share = section.Boolean("share", "true").value_or(model->share);
-  if (const auto decades = section.Number("alarm_decades", "5.8")) {
-    model->alarm_decades = *decades;
-    if (!(*decades >= ModelSection::kDecadesMin && *decades <= ModelSection::kDecadesMax)) {
-      section.Wrong("alarm_decades", "must be 3 to 9: one false alarm in 10^this samples");
-    }
-  }
-  if (const auto actions = section.Integer("actions_per_hour", "60")) {
-    model->actions_per_hour = *actions;
-    if (*actions < 0 || *actions > ModelSection::kActionsMax) {
-      section.Wrong("actions_per_hour",
-                    "must be 0 to " + std::to_string(ModelSection::kActionsMax));
-    }
-  }
-  for (const std::string& name : section.Texts("advise_only", "[\"detour\"]")) {
-    Action action = Action::kNone;
-    if (ParseAction(name, &action)) {
-      model->advise.push_back(action);
-    } else {
-      section.Wrong("advise_only",
-                    "names \"" + name + "\"; actions are: detour, duplicate, announce");
-    }
-  }
-  ReadScorer(&section, model);
-  section.Finish();
-}
-
 void ReadTop(const toml::table& table, ConfigProblems* problems, AgentConfig* config) {
   Section top(table, "", problems);
   if (const toml::table* node = top.Table("node")) {
@@ -460,6 +404,9 @@ void ReadTop(const toml::table& table, ConfigProblems* problems, AgentConfig* co
     ReadOutbox(*outbox, problems, &config->outbox);
   }
   if (const toml::table* model = top.Table("model")) ReadModel(*model, problems, &config->model);
+  if (const toml::table* healer = top.Table("healer")) {
+    ReadHealer(*healer, problems, &config->model);
+  }
   if (const toml::table* lab_table = top.Table("lab")) {
     Section lab(*lab_table, "[lab]", problems);
     config->lab = lab.Boolean("enabled", "true").value_or(false);

@@ -15,6 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "agents/healer/healer.h"
+#include "agents/healer/rules.h"
 #include "agents/scorer/onnx_scorer.h"
 #include "core/ids.h"
 #include "transports/transport.h"
@@ -60,6 +61,7 @@ struct ModelSection {
   std::string onnx;  // file; empty: none
   OnnxScorer::Output onnx_output = OnnxScorer::Output::kByShape;
   std::int64_t scorer_budget_us = 50;  // for one window
+  std::vector<Rule> rules;             // of the operator: [[healer.rule]]
 };
 
 struct AgentConfig {
@@ -71,7 +73,7 @@ struct AgentConfig {
   std::string node_name;
   std::string state_dir;
   bool healing = true;
-  bool quarantine = true;  // checks neighbours and heeds testimonies
+  bool quarantine = true;      // checks neighbours and heeds testimonies
   std::string control_socket;  // empty: off
   std::string http_listen;     // empty: off
   std::string api_endpoint;    // "ipc://PATH"; empty: off

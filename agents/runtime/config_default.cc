@@ -44,6 +44,15 @@ endpoint = "ipc:///run/selvage/api.sock"
 # onnx_output = "by-shape"               # by-shape | reconstruction | scores
 # scorer_budget_us = 50                  # for one window; a slower model is refused
 
+# [[healer.rule]]                        # rules of your own, see docs/anomaly.md; up to 32
+# name = "rain"
+# scope = "link"                         # or "machine"
+# link = "wlan0"                         # on this link alone
+# when = [{ feature = "snr", below = 6.0 }, { feature = "loss", above = 0.02 }]   # all of them
+# hold_s = 5                             # ... for so long
+# action = "detour"                      # detour | duplicate | announce (of a machine: announce)
+# advise_only = false                    # true: told, not done
+
 # [plugins]                              # transports that are not built in, see docs/plugins.md
 # directory = "/usr/lib/selvage/transports"   # transport = "NAME" is NAME.so there
 

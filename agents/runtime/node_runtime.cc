@@ -283,6 +283,7 @@ absl::Status NodeRuntime::Impl::MakeCore() {
   for (const Action a : config.model.advise) {
     init.config.model.healer.advise_only[static_cast<std::size_t>(a)] = true;
   }
+  init.config.model.rules = config.model.rules;
   if (config.model.enabled && !config.model.onnx.empty()) {
     // A mesh node must not stay away for a model that it can do without.
     auto scorer = LoadScorer(config.model, SteadyNanoseconds);

@@ -58,6 +58,22 @@ const anomaly::Schema& JudgedLinkSchema(bool radio) { return radio ? kWithRadio 
 
 const anomaly::Schema& JudgedMachineSchema() { return kMachine; }
 
+bool IsMeasured(std::size_t link_column) {
+  switch (link_column) {
+    case kRssi:
+    case kSnr:
+    case kLoss:
+    case kRtt:
+    case kJitter:
+    case kQueue:
+    case kRate:
+    case kThroughput:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool IsWorse(const char* feature, float deviation) {
   for (const char* name : kLessIsWorse) {
     if (std::strcmp(name, feature) == 0) return deviation < 0;

@@ -46,6 +46,9 @@ struct MachineReading {
 const anomaly::Schema& JudgedLinkSchema(bool radio);
 // The columns of anomaly::NodeSchema(), as they are judged.
 const anomaly::Schema& JudgedMachineSchema();
+// Whether a node ever has this column of anomaly::LinkSchema(); the others are for other schemas'
+// users, and always missing here.
+bool IsMeasured(std::size_t link_column);
 // Whether this deviation (in the feature's usual deviations) is for the worse.
 bool IsWorse(const char* feature, float deviation);
 

@@ -221,6 +221,34 @@ BOOST_AUTO_TEST_CASE(why_tells_what_was_foreseen_and_what_was_done_about_it) {
   BOOST_TEST(text.find("detour for r1c0") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(why_names_faults_that_last_or_ended_a_moment_ago) {
+  Start();
+  const auto tell = [&](const char* kind, const char* neighbor, const char* fault) {
+    agent.Tell(kind, std::string(neighbor) + " on l3: " + fault + ": seen",
+               {{"neighbor", neighbor}, {"link", "l3"}, {"fault", fault}, {"evidence", "seen"}});
+  };
+  thread->Do([&] {
+    tell("fault", "r1c0", "loses frames");
+    tell("fault", "r1c0", "fading");  // another name for what goes on
+    tell("fault", "r2c0", "link silent");
+    tell("fault-over", "r2c0", "link silent");
+    tell("fault", "r0c1", "neighbor gone");
+    tell("neighbor-removed", "r0c1", "");
+    tell("neighbor-up", "r0c1", "");  // it came back as somebody new
+  });
+  auto why = Ask({{"command", "why"}, {"to", "r0c1"}});
+  BOOST_REQUIRE_MESSAGE(why.ok(), why.status().ToString());
+  const Json faults = (*why)["faults"];
+  BOOST_REQUIRE_EQUAL(faults.size(), 3u);
+  BOOST_TEST(faults[0]["neighbor"] == "r1c0");
+  BOOST_TEST(faults[0]["fault"] == "fading");
+  BOOST_TEST(faults[0]["over"] == false);
+  BOOST_TEST(faults[1]["over"] == true);
+  BOOST_TEST(faults[2]["over"] == true);
+  const std::string text = (*why)["text"].dump();
+  BOOST_TEST(text.find("fault: r1c0 on l3: fading: seen (for ") != std::string::npos, text);
+}
+
 BOOST_AUTO_TEST_CASE(a_node_nobody_knows_is_an_answer_that_is_no) {
   Start();
   auto path = Ask({{"command", "path"}, {"to", "nobody"}});
@@ -527,8 +555,7 @@ BOOST_FIXTURE_TEST_CASE(quarantine_is_listed_added_to_and_taken_from, Fixture) {
   Json list = *Ask({{"command", "quarantine"}, {"action", "list"}});
   BOOST_TEST(list.at("nodes").empty());
   agent.refusal = "r0c2 would be cut off from r0c0";
-  const auto refused =
-      Ask({{"command", "quarantine"}, {"action", "add"}, {"to", "r0c1"}});
+  const auto refused = Ask({{"command", "quarantine"}, {"action", "add"}, {"to", "r0c1"}});
   BOOST_TEST((refused.status().code() == absl::StatusCode::kFailedPrecondition));
   BOOST_TEST(std::string(refused.status().message()).find("cut off") != std::string::npos);
   BOOST_TEST(Ask({{"command", "quarantine"}, {"action", "add"}, {"to", "r0c1"}, {"force", true}})

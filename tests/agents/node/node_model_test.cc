@@ -105,6 +105,83 @@ BOOST_AUTO_TEST_CASE(without_the_model_the_same_fade_moves_nothing) {
   BOOST_TEST(d.mesh.Counter("a", "model_samples_total") == 0u);
 }
 
+Rule WeakSignal() {
+  Rule rule;
+  rule.name = "weak";
+  rule.when = {
+      {static_cast<std::size_t>(anomaly::FindFeature(anomaly::LinkSchema(), "snr")), false, 22}};
+  rule.hold = 3s;
+  rule.action = Action::kDetour;
+  return rule;
+}
+
+// 20 dB of margin (25 dB of SNR), 4 dB less from second 40 to 55, slowly there and back: nothing
+// that the model minds.
+float Shallow(double t) {
+  const double fallen = t < 20   ? 0
+                        : t < 40 ? (t - 20) / 20
+                        : t < 55 ? 1
+                        : t < 65 ? (65 - t) / 10
+                                 : 0;
+  return static_cast<float>(20 - 4 * fallen);
+}
+
+BOOST_AUTO_TEST_CASE(a_rule_of_the_operator_moves_traffic_and_says_why_until_it_holds_no_more) {
+  ModelConfig config;
+  config.rules = {WeakSignal()};
+  Diamond d{config};
+  d.Traffic(90s);
+  d.mesh.Run(1s);
+  const std::string via = d.Via();
+  d.Radio(via, 89s, Shallow);
+  d.mesh.Run(35s);
+  BOOST_TEST(d.Via() == via);  // below the limit now, but that has to hold for 3 s
+  d.mesh.Run(8s);
+  BOOST_TEST(d.Via() != via);
+  BOOST_TEST(d.mesh.Counter("a", "rules_begun_total") == 1u);
+  const auto& events = d.mesh.Find("a").events;
+  const auto done = std::find_if(events.begin(), events.end(), [](const Event& e) {
+    return e.kind == "healer-action" && e.fields.at("diagnosis") == "rule";
+  });
+  BOOST_TEST_REQUIRE((done != events.end()));
+  BOOST_TEST(done->fields.at("action") == "detour");
+  BOOST_TEST(done->fields.at("evidence").find("rule \"weak\": snr ") == 0u,
+             done->fields.at("evidence"));
+  BOOST_TEST(done->fields.at("outcome") == "done");
+  d.mesh.Run(14s);
+  BOOST_TEST(d.Via() != via);  // it lasts as long as the rule holds
+  d.mesh.Run(28s);
+  BOOST_TEST(d.Via() == via);
+  BOOST_TEST(d.Events("rule-over") == 1);
+  const auto back = std::find_if(events.begin(), events.end(),
+                                 [](const Event& e) { return e.kind == "healer-return"; });
+  BOOST_TEST_REQUIRE((back != events.end()));
+  BOOST_TEST(back->fields.at("outcome") == "no rule asks for it any more");
+  BOOST_TEST(d.mesh.Counter("a", "detours_in_vain_total") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_rule_that_only_advises_or_has_no_budget_moves_nothing_and_says_so) {
+  for (const bool advise : {true, false}) {
+    ModelConfig config;
+    config.rules = {WeakSignal()};
+    config.rules[0].advise_only = advise;
+    config.healer.advise_only[static_cast<std::size_t>(Action::kDetour)] = !advise;
+    Diamond d{config};
+    d.Traffic(55s);
+    d.mesh.Run(1s);
+    const std::string via = d.Via();
+    d.Radio(via, 54s, Shallow);
+    d.mesh.Run(50s);
+    BOOST_TEST(d.Via() == via);
+    BOOST_TEST(d.mesh.Counter("a", "detours_total") == 0u);
+    const auto& events = d.mesh.Find("a").events;
+    const auto told = std::find_if(events.begin(), events.end(),
+                                   [](const Event& e) { return e.kind == "healer-advice"; });
+    BOOST_TEST_REQUIRE((told != events.end()));
+    BOOST_TEST(told->fields.at("outcome") == "advised only, as configured");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_dip_that_leaves_margin_enough_moves_nothing) {
   Diamond d{ModelConfig()};
   d.Traffic(90s);

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string>
 
+#include "agents/anomaly/schema.h"
+
 namespace selvage {
 namespace {
 
@@ -30,6 +32,16 @@ carried_messages = 0
 alarm_decades = 5
 share = false
 advise_only = ["detour"]
+[[healer.rule]]
+name = "rain"
+when = [{ feature = "snr", below = 6 }, { feature = "loss", above = 0.02 }]
+hold_s = 2.5
+action = "detour"
+[[healer.rule]]
+scope = "machine"
+when = [{ feature = "temperature", above = 80 }]
+action = "announce"
+advise_only = true
 [lab]
 enabled = true
 [[link]]
@@ -79,6 +91,19 @@ BOOST_AUTO_TEST_CASE(a_complete_file_is_read) {
   BOOST_TEST(!config->model.share);
   BOOST_REQUIRE(config->model.advise.size() == 1u);
   BOOST_TEST((config->model.advise[0] == Action::kDetour));
+  BOOST_TEST_REQUIRE(config->model.rules.size() == 2u);
+  const Rule& rain = config->model.rules[0];
+  BOOST_TEST(rain.name == "rain");
+  BOOST_TEST_REQUIRE(rain.when.size() == 2u);
+  BOOST_TEST(anomaly::LinkSchema().features[rain.when[0].column].name == std::string("snr"));
+  BOOST_TEST(!rain.when[0].above);
+  BOOST_TEST(rain.when[1].above);
+  BOOST_TEST((rain.hold == 2500ms));
+  BOOST_TEST((rain.action == Action::kDetour));
+  const Rule& hot = config->model.rules[1];
+  BOOST_TEST(hot.name == "2");
+  BOOST_TEST(hot.machine);
+  BOOST_TEST(hot.advise_only);
   BOOST_TEST(config->lab);
   BOOST_TEST(config->log_level == "info");
   BOOST_REQUIRE(config->tun.has_value());
@@ -93,10 +118,8 @@ BOOST_AUTO_TEST_CASE(a_complete_file_is_read) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_left_out_is_off_or_has_its_default) {
-  const auto config =
-      ParseConfig(kNode +
-                      "healing = false\nquarantine = false\n[tun]\naddress = \"fd00:0::1/64\"\n",
-                  "");
+  const auto config = ParseConfig(
+      kNode + "healing = false\nquarantine = false\n[tun]\naddress = \"fd00:0::1/64\"\n", "");
   BOOST_REQUIRE_MESSAGE(config.ok(), config.status().ToString());
   BOOST_TEST(!config->healing);
   BOOST_TEST(!config->quarantine);
@@ -137,8 +160,9 @@ BOOST_AUTO_TEST_CASE(plug_ins_are_refused_what_is_not_theirs) {
   CheckRefused(link + "listen = \"127.0.0.1:7701\"\n", "4:1", "not built in");
   CheckRefused(link + "at_port = \"/dev/ttyUSB0\"\n", "6:1", "at_port");
   CheckRefused(kNode + "[[link]]\ntransport = \"../../evil\"\n", "5:13", "a-z");
-  CheckRefused(kNode + "[[link]]\ntransport = \"ethernet\"\ninterface = \"e\"\n"
-                       "settings = { a = 1 }\n",
+  CheckRefused(kNode +
+                   "[[link]]\ntransport = \"ethernet\"\ninterface = \"e\"\n"
+                   "settings = { a = 1 }\n",
                "7:1", "settings");
 }
 
@@ -176,6 +200,27 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_is_refused_with_the_one_that_was_meant) {
   CheckRefused(kNode + "[model]\nalarm_decades = 99\n", "5:17", "must be 3 to 9");
   CheckRefused(kNode + "[model]\nadvise_only = [\"cut\"]\n", "5:15", "actions are: detour");
   CheckRefused(kNode + "[model]\nactions_per_hour = -1\n", "5:20", "must be 0 to 3600");
+  const std::string rule = kNode + "[[healer.rule]]\naction = \"detour\"\n";
+  CheckRefused(rule, "4:1", "'when'");
+  CheckRefused(rule + "when = []\n", "6:8", "is empty");
+  CheckRefused(rule + "when = [{ feature = \"snow\", below = 6 }]\n", "6:21",
+               "features of a link are: rssi, snr, loss, rtt, jitter, queue, rate, throughput");
+  CheckRefused(rule + "when = [{ feature = \"duty_left\", below = 0.1 }]\n", "6:21", "are: rssi");
+  CheckRefused(rule + "when = [{ feature = \"snr\" }]\n", "6:9", "either 'above' or 'below'");
+  CheckRefused(rule + "when = [{ feature = \"snr\", below = 6, above = 3 }]\n", "6:9", "either");
+  CheckRefused(rule + "when = [{ feature = \"loss\", above = 2 }]\n", "6:37", "0 to 1 ratio");
+  CheckRefused(rule + "when = [{ feature = \"snr\", below = 6 }]\nhold_s = -1\n", "7:10",
+               "0 to 3600");
+  CheckRefused(rule + "when = [{ feature = \"snr\", below = 6 }]\nadvice_only = true\n", "7:1",
+               "did you mean 'advise_only'?");
+  CheckRefused(kNode +
+                   "[[healer.rule]]\naction = \"reboot\"\n"
+                   "when = [{ feature = \"snr\", below = 6 }]\n",
+               "5:10", "actions are: detour, duplicate, announce");
+  CheckRefused(kNode +
+                   "[[healer.rule]]\nscope = \"machine\"\naction = \"detour\"\n"
+                   "when = [{ feature = \"cpu\", above = 0.9 }]\n",
+               "6:10", "only be announce");
   CheckRefused(kNode + "[model]\nonnx = \"model.onnx\"\n", "5:8", "write the whole path");
   CheckRefused(kNode + "[model]\nonnx_output = \"no\"\n", "5:15", "by-shape, reconstruction");
   CheckRefused(kNode + "[model]\nscorer_budget_us = 0\n", "5:20", "must be 1 to 10000");
