@@ -46,6 +46,23 @@ install(TARGETS ${SELVAGE_LIBRARIES} EXPORT selvage ARCHIVE DESTINATION ${CMAKE_
 install(EXPORT selvage NAMESPACE selvage:: FILE selvageTargets.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/selvage)
 
+# Whom we know by pkg-config alone: imported targets that a consumer has to make for himself.
+set(SELVAGE_PKG_SODIUM libsodium)
+set(SELVAGE_PKG_ZMQ libzmq)
+set(SELVAGE_PKG_SYSTEMD libsystemd)
+set(SELVAGE_PKG_NETTLE nettle)
+set(SELVAGE_PKG_MODULES "")
+foreach(need ${SELVAGE_NEEDS})
+  if(need MATCHES "^PkgConfig::(.*)$")
+    set(name ${CMAKE_MATCH_1})
+    if(NOT SELVAGE_PKG_${name})
+      message(FATAL_ERROR "SelvageInstall.cmake does not say which pkg-config module ${need} is")
+    endif()
+    string(APPEND SELVAGE_PKG_MODULES
+      "pkg_check_modules(${name} REQUIRED QUIET IMPORTED_TARGET ${SELVAGE_PKG_${name}})\n")
+  endif()
+endforeach()
+
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/selvageConfig.cmake.in
   ${PROJECT_BINARY_DIR}/selvageConfig.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/selvage)
@@ -68,12 +85,8 @@ endforeach()
 foreach(need ${SELVAGE_NEEDS})
   if(need MATCHES "^absl::(.*)$")
     string(APPEND SELVAGE_PC_REQUIRES " absl_${CMAKE_MATCH_1}")
-  elseif(need STREQUAL "PkgConfig::SODIUM")
-    string(APPEND SELVAGE_PC_REQUIRES " libsodium")
-  elseif(need STREQUAL "PkgConfig::ZMQ")
-    string(APPEND SELVAGE_PC_REQUIRES " libzmq")
-  elseif(need STREQUAL "PkgConfig::SYSTEMD")
-    string(APPEND SELVAGE_PC_REQUIRES " libsystemd")
+  elseif(need MATCHES "^PkgConfig::(.*)$")
+    string(APPEND SELVAGE_PC_REQUIRES " ${SELVAGE_PKG_${CMAKE_MATCH_1}}")
   elseif(need STREQUAL "protobuf::libprotobuf-lite")
     string(APPEND SELVAGE_PC_REQUIRES " protobuf-lite")
   elseif(need MATCHES "^(RocksDB::rocksdb|spdlog::spdlog|tomlplusplus::tomlplusplus)")
