@@ -115,7 +115,9 @@ file(GLOB core_headers CONFIGURE_DEPENDS core/*.h)
 install(FILES ${core_headers} DESTINATION include/selvage/core)
 install(FILES agents/node/node_core.h agents/node/model_config.h
         DESTINATION include/selvage/agents/node)
-install(FILES agents/healer/healer.h DESTINATION include/selvage/agents/healer)
+install(FILES agents/healer/healer.h agents/healer/rules.h
+        DESTINATION include/selvage/agents/healer)
+install(FILES agents/scorer/scorer.h DESTINATION include/selvage/agents/scorer)
 install(FILES agents/telemetry/telemetry.h DESTINATION include/selvage/agents/telemetry)
 install(FILES agents/anomaly/schema.h DESTINATION include/selvage/agents/anomaly)
 install(FILES agents/membership/certificate.h DESTINATION include/selvage/agents/membership)
