@@ -21,10 +21,15 @@ class Carrier {
   using Receive = std::function<void(LinkId link, const PeerAddress& from, MutableByteSpan frame)>;
 
   virtual ~Carrier() = default;
+  // Called when a link's LinkInfo changed, with the new one. From the simulator's events or from
+  // inside Open() and Send().
+  using Change = std::function<void(LinkId link, const LinkInfo& info)>;
+  // Before Open(). Media whose links never change ignore it.
+  virtual void Watch(Change /*change*/) {}
   // When the node starts. Afterwards `receive` is called for every frame, until Close().
   virtual void Open(ns3::Ptr<ns3::Node> node, Receive receive) = 0;
   virtual void Close() = 0;
-  // The links that are there; LinkId i is the i-th. Does not change while open.
+  // The links that are there; LinkId i is the i-th. Their number does not change while open.
   virtual std::vector<LinkInfo> Links() const = 0;
   // What a radio says of the signal of the link's peer: dB over the least that works. nullopt:
   // there is no radio, or it says nothing.
@@ -32,6 +37,10 @@ class Carrier {
   // `label` names the application packet inside for measuring; null: none. Never fails: what a
   // medium cannot carry is lost. The frame's memory may be taken over or left.
   virtual void Send(LinkId link, const PeerAddress& to, Bytes* frame, const PacketLabel* label) = 0;
+  // As Send, for what is not traffic of applications. Narrow radios keep a budget for it.
+  virtual void SendControl(LinkId link, const PeerAddress& to, Bytes* frame) {
+    Send(link, to, frame, nullptr);
+  }
 };
 
 }  // namespace selvage::sim

@@ -11,6 +11,7 @@
 #include "sim/report.h"
 #include "sim/runner.h"
 #include "sim/scenario_json.h"
+#include "sim/validate/validate.h"
 
 extern char** environ;
 
@@ -112,6 +113,32 @@ int Execute(const Options& options, bool replay, const std::vector<std::string>&
   return options.plot ? Plot(options.out) : 0;
 }
 
+// One row of numbers, with a header, to standard output.
+int ExecuteValidation(const std::string& name, const std::vector<std::string>& texts) {
+  ValidationParameters parameters;
+  for (const std::string& text : texts) {
+    const auto setting = ParseSetting(text);
+    if (!setting.ok()) return Complain(setting.status(), kUsage);
+    char* end = nullptr;
+    parameters[setting->first] = std::strtod(setting->second.c_str(), &end);
+    if (setting->second.empty() || *end != '\0') {
+      return Complain(absl::InvalidArgumentError("--set " + text + ": must be a number"), kUsage);
+    }
+  }
+  const auto row = RunValidation(name, parameters);
+  if (!row.ok()) return Complain(row.status(), kUsage);
+  std::string header;
+  std::string values;
+  for (const auto& [key, value] : *row) {
+    header += (header.empty() ? "" : ",") + key;
+    char text[32];
+    std::snprintf(text, sizeof(text), "%.12g", value);
+    values += (values.empty() ? "" : ",") + std::string(text);
+  }
+  std::printf("%s\n%s\n", header.c_str(), values.c_str());
+  return 0;
+}
+
 void AddOptions(CLI::App* command, Options* options) {
   command->add_option("scenario", options->scenario, "scenario file")->required();
   command->add_option("--protocol", options->protocol, "selvage, aodv, olsr or dsdv");
@@ -130,11 +157,18 @@ int Main(int argc, char** argv) {
   CLI::App* replay = app.add_subcommand("replay", "run an exported scenario (JSON) again");
   AddOptions(run, &options);
   AddOptions(replay, &options);
+  std::string experiment;
+  std::vector<std::string> parameters;
+  CLI::App* validate = app.add_subcommand(
+      "validate", "run one experiment with a known result (sim/validate.py runs them all)");
+  validate->add_option("experiment", experiment, ValidationNames())->required();
+  validate->add_option("--set", parameters, "KEY=NUMBER")->allow_extra_args(false);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : kUsage;
   }
+  if (validate->parsed()) return ExecuteValidation(experiment, parameters);
   return Execute(options, replay->parsed(), std::vector<std::string>(argv, argv + argc));
 }
 

@@ -49,6 +49,11 @@ void SelvageApplication::Configure(NodeCore::Init init, std::shared_ptr<WatchedC
 }
 
 void SelvageApplication::StartApplication() {
+  carrier_->Watch([this](LinkId link, const LinkInfo& info) {
+    if (core_ == nullptr) return;  // told by Links() below
+    core_->OnLinkUp(Now(), link, info);
+    Settle();
+  });
   carrier_->Open(GetNode(), [this](LinkId link, const PeerAddress& from, MutableByteSpan frame) {
     OnFrame(link, from, frame);
   });
@@ -125,7 +130,11 @@ void SelvageApplication::Settle() {
 
 void SelvageApplication::Perform(SendFrame* effect) {
   const PacketLabel* label = crypto_->FindFrame(effect->frame);
-  carrier_->Send(effect->link, effect->to, &effect->frame, label);
+  if (effect->data || label != nullptr) {
+    carrier_->Send(effect->link, effect->to, &effect->frame, label);
+  } else {
+    carrier_->SendControl(effect->link, effect->to, &effect->frame);
+  }
   core_->Recycle(std::move(effect->frame));
 }
 

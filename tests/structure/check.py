@@ -22,8 +22,10 @@ NODE_CORE = ("agents/membership/", "agents/session/", "agents/delivery/", "agent
              "agents/scorer/")
 RUNTIME = ("agents/store/", "agents/runtime/", "agents/api/", "agents/control/", "transports/")
 
-# What the simulator takes from the radios: formulas and ledgers over core alone.
-SIM_MAY = ("transports/lorawan/air/", "transports/orbit/")
+# What the simulator takes from the radios: formulas, ledgers and queues over core alone.
+SIM_MAY = ("transports/lorawan/air/", "transports/orbit/", "transports/small/fragments.",
+           "transports/small/frame_queue.", "transports/small/unit_carrier.h",
+           "transports/radios/control_budget.h", "transports/radios/credit_budget.")
 
 # Where protocol machines live: time, randomness and storage are arguments there. (Membership also
 # keeps the files in which tools and the runtime find keys and certificates.)
