@@ -31,6 +31,8 @@ class Carrier {
   virtual void Close() = 0;
   // The links that are there; LinkId i is the i-th. Their number does not change while open.
   virtual std::vector<LinkInfo> Links() const = 0;
+  // Whom the configuration of a link names, where broadcasts do not reach.
+  virtual std::vector<PeerAddress> Peers(LinkId /*link*/) const { return {}; }
   // What a radio says of the signal of the link's peer: dB over the least that works. nullopt:
   // there is no radio, or it says nothing.
   virtual std::optional<double> MarginDb(LinkId /*link*/) { return std::nullopt; }

@@ -62,7 +62,13 @@ void SelvageApplication::StartApplication() {
   core_ = std::make_unique<NodeCore>(Now(), *std::move(init_), *store_);
   init_.reset();
   std::uint16_t id = 0;
-  for (const LinkInfo& link : carrier_->Links()) core_->OnLinkUp(Now(), LinkId(id++), link);
+  for (const LinkInfo& link : carrier_->Links()) {
+    core_->OnLinkUp(Now(), LinkId(id), link);
+    for (const PeerAddress& peer : carrier_->Peers(LinkId(id))) {
+      core_->OnConfiguredPeer(Now(), LinkId(id), peer);
+    }
+    ++id;
+  }
   Settle();
 }
 

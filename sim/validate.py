@@ -149,7 +149,114 @@ def lora_capture(experiments, plt, out):
     return check
 
 
-CHECKS = {"lora-airtime": lora_airtime, "lora-aloha": lora_aloha, "lora-capture": lora_capture}
+def look(row, site):
+    """Elevation in degrees and range in km of a position in TEME over a site, from scratch: WGS-84
+    and sidereal time (IAU 1982)."""
+    latitude, longitude, height_km = math.radians(site[0]), math.radians(site[1]), site[2]
+    centuries = (row["unix_s"] / 86400 + 2440587.5 - 2451545) / 36525
+    seconds = (67310.54841 + (876600 * 3600 + 8640184.812866) * centuries
+               + 0.093104 * centuries ** 2 - 6.2e-6 * centuries ** 3)
+    turn = math.radians(seconds / 240 % 360)
+    x = row["x_km"] * math.cos(turn) + row["y_km"] * math.sin(turn)
+    y = -row["x_km"] * math.sin(turn) + row["y_km"] * math.cos(turn)
+    squared = (1 / 298.257223563) * (2 - 1 / 298.257223563)
+    normal = 6378.137 / math.sqrt(1 - squared * math.sin(latitude) ** 2)
+    dx = x - (normal + height_km) * math.cos(latitude) * math.cos(longitude)
+    dy = y - (normal + height_km) * math.cos(latitude) * math.sin(longitude)
+    dz = row["z_km"] - (normal * (1 - squared) + height_km) * math.sin(latitude)
+    distance = math.sqrt(dx * dx + dy * dy + dz * dz)
+    up = (dx * math.cos(latitude) * math.cos(longitude)
+          + dy * math.cos(latitude) * math.sin(longitude) + dz * math.sin(latitude))
+    return math.degrees(math.asin(up / distance)), distance
+
+
+def leo_geometry(experiments, plt, out):
+    check = Check("LEO geometry, computed anew from positions (SGP4 has its own test)")
+    points = [{"latitude": lat, "longitude": lon, "second": sec}
+              for lat in (-45, 0, 30, 50) for lon in (-120, 4, 170)
+              for sec in ((7,) if experiments.quick else (7, 1234, 86403, 604811))]
+    range_off = elevation_off = delay_off = phase_off = 0.0
+    seen, ranges = 0, []
+    for point, rows in zip(points, experiments.all("leo-geometry", points)):
+        row = rows[0]
+        if not row["visible"]:
+            continue
+        seen += 1
+        elevation, distance = look(row, (point["latitude"], point["longitude"], 0.1))
+        _, hop = look(row, (row["gateway_latitude"], row["gateway_longitude"], 0.1))
+        ranges.append((elevation, distance))
+        range_off = max(range_off, abs(distance - row["range_km"]),
+                        abs(hop - row["gateway_range_km"]))
+        elevation_off = max(elevation_off, abs(elevation - row["elevation_deg"]))
+        delay_off = max(delay_off, abs((distance + hop) / 299792.458 * 1e6 - row["one_way_us"]))
+        phase_off = max(phase_off, abs(row["slot_start_unix_s"] % 15 - 12))
+    check.add(f"largest error of slant range, {seen} places and moments", range_off, 0, 1e-5,
+              " km")
+    check.add("largest error of elevation", elevation_off, 0, 1e-6, " degrees")
+    check.add("largest error of propagation, terminal to gateway", delay_off, 0, 0.001, " us")
+    check.add("slots begin at second 12 of 15", phase_off, 0, 0, " s")
+    least = min(e for e, _ in ranges)
+    check.add(f"all at 25 degrees or higher (least: {least:.2f})", float(least >= 25), 1, 0)
+    return check
+
+
+def quantile_plot(plt, out, name, row, expected, label):
+    if not plt:
+        return
+    figure, axes = plt.subplots(figsize=(6, 4))
+    shares = (5, 10, 25, 50, 75, 90, 95, 98, 99)
+    axes.plot([row[f"rtt_p{q}"] for q in shares], [q / 100 for q in shares], "o-",
+              label="simulated")
+    axes.plot([v for _, v in expected], [q / 100 for q, _ in expected], "x", markersize=9,
+              label=label)
+    axes.set(xlabel="round trip, ms", ylabel="share of packets", xscale="log", ylim=(0, 1))
+    axes.legend()
+    save(plt, figure, out, name)
+
+
+def leo_trips(experiments, plt, out):
+    check = Check("LEO terminal: round trips and gaps of a Starlink terminal on the road")
+    settings = {"seconds": 7300} if experiments.quick else {}
+    row = experiments.one("leo-trips", settings)[0]
+    expected = [(5, 33), (50, 44), (95, 80), (99, 116)]
+    for share, value in expected:
+        check.add(f"round trip, {share} %", row[f"rtt_p{share}"], value, 20 if share == 99 else 10,
+                  " ms", relative=True)
+    check.add("least round trip", row["rtt_min"], 26, 10, " ms", relative=True)
+    check.add("gaps over 0.5 s per hour", row["gaps_per_hour"], 61.2, 15, relative=True)
+    check.add("gap, median", row["gap_p50"], 0.78, 15, " s", relative=True)
+    check.add("gap, 90 %", row["gap_p90"], 1.85, 15, " s", relative=True)
+    check.lines.append(f"  (longest gap {row['gap_max']:.1f} s; measured in an hour: 5.8 s)")
+    check.lines.append(f"  correlation of round trips 1, 7, 15, 20 s apart: {row['alike_1s']:.2f}, "
+                       f"{row['alike_7s']:.2f}, {row['alike_15s']:.2f}, {row['alike_20s']:.2f}")
+    check.add("more alike 15 s apart than 20 s apart (boundaries meet)",
+              float(row["alike_15s"] > row["alike_20s"] + 0.02), 1, 0)
+    quantile_plot(plt, out, "leo-trips", row, expected, "measured on the road")
+    return check
+
+
+def cell_trips(experiments, plt, out):
+    check = Check("RedCap cell: round trips and gaps of two networks on the road")
+    seconds = {"seconds": 36000} if experiments.quick else {}
+    for number, name, trips, gaps in (
+            (0, "att", [(5, 40), (50, 84), (95, 119), (99, 797)], (58.2, 0.91, 3.97, 12.8)),
+            (1, "verizon", [(5, 44), (50, 57), (95, 196), (99, 2038)], (89.8, 0.79, 2.12, 8.0))):
+        row = experiments.one("cell-trips", dict(seconds, network=number))[0]
+        for share, value in trips:
+            check.add(f"{name}: round trip, {share} %", row[f"rtt_p{share}"], value,
+                      25 if share == 99 else 10, " ms", relative=True)
+        check.add(f"{name}: gaps over 0.5 s per hour", row["gaps_per_hour"], gaps[0], 15,
+                  relative=True)
+        check.lines.append(f"  ({name}: longest gap {row['gap_max']:.1f} s in a day; measured in an "
+                           f"hour: {gaps[3]} s)")
+        for what, key, value in (("median", "gap_p50", gaps[1]), ("90 %", "gap_p90", gaps[2])):
+            check.add(f"{name}: gap, {what}", row[key], value, 20, " s", relative=True)
+        quantile_plot(plt, out, f"cell-trips-{name}", row, trips, f"measured ({name})")
+    return check
+
+
+CHECKS = {"lora-airtime": lora_airtime, "lora-aloha": lora_aloha, "lora-capture": lora_capture,
+          "leo-geometry": leo_geometry, "leo-trips": leo_trips, "cell-trips": cell_trips}
 
 
 def main():

@@ -73,7 +73,7 @@ ns3::TypeId LoraNetDevice::GetTypeId() {
                         ns3::StringValue("croce"), ns3::MakeStringAccessor(&Self::isolation_),
                         ns3::MakeStringChecker())
           .AddAttribute("Gateway",
-                        "Hears all spreading factors on three channels, and several frames at once.",
+                        "Hears all spreading factors on three channels, several frames at once.",
                         ns3::BooleanValue(false), ns3::MakeBooleanAccessor(&Self::gateway_),
                         ns3::MakeBooleanChecker())
           .AddAttribute("Demodulators", "Of a gateway: frames at once; SX1301: 8.",
@@ -123,6 +123,10 @@ void LoraNetDevice::SetAddress(ns3::Address address) {
 
 void LoraNetDevice::SetPromiscReceiveCallback(PromiscReceiveCallback callback) {
   promiscuous_ = callback;
+}
+
+std::string LoraNetDevice::RegionName() const {
+  return region_ == nullptr ? "none" : std::string(region_->name);
 }
 
 void LoraNetDevice::SetRegion(std::string name) {

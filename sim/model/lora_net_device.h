@@ -102,7 +102,7 @@ class LoraNetDevice : public ns3::NetDevice {
   void DoDispose() override;
   LoraReceiver& Receiver();
   void EndReception(std::uint64_t id);
-  std::string RegionName() const { return region_ == nullptr ? "none" : std::string(region_->name); }
+  std::string RegionName() const;
   void SetRegion(std::string name);
   void SetFactor(std::uint32_t factor);
   std::uint32_t Factor() const { return factor_; }

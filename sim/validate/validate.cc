@@ -12,6 +12,18 @@ struct Experiment {
 
 const std::map<std::string, Experiment>& Experiments() {
   static const std::map<std::string, Experiment> kAll = {
+      {"cell-trips",
+       {{{"network", 0}, {"seconds", 90000}, {"every_ms", 50}, {"seed", 1}}, ValidateCellTrips}},
+      {"leo-geometry",
+       {{{"latitude", 50}, {"longitude", 4}, {"second", 7}, {"seed", 1}}, ValidateLeoGeometry}},
+      {"leo-trips",
+       {{{"latitude", 50},
+         {"longitude", 4},
+         {"seconds", 36500},
+         {"every_ms", 50},
+         {"spikes", 1},
+         {"seed", 1}},
+        ValidateLeoTrips}},
       {"lora-airtime",
        {{{"factor", 7}, {"bytes", 23}, {"bandwidth_hz", 125000}, {"coding_rate", 1}},
         ValidateLoraAirtime}},

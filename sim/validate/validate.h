@@ -29,7 +29,14 @@ ValidationRow ValidateLoraAloha(const ValidationParameters& p);
 // `nodes` of equal power, each on air 1 % of the time, on `channels` (1 or 3) and `factors` (1 or
 // 6), one gateway with `demodulators`; `frames` in all, `bytes`, `seed`. Gives loss in per cent.
 ValidationRow ValidateLoraCapture(const ValidationParameters& p);
-// One frame of `bytes` with `factor`, `bandwidth_hz`, `coding_rate`: how long the receiver hears it.
+// One frame of `bytes` with `factor`, `bandwidth_hz`, `coding_rate`: how long it is heard.
 ValidationRow ValidateLoraAirtime(const ValidationParameters& p);
+// A packet every `every_ms` for `seconds` from a terminal to a host and back; LEO at `latitude`.
+// Gives quantiles of the round trip in ms, and of gaps over 0.5 s.
+ValidationRow ValidateLeoTrips(const ValidationParameters& p);
+// ... of a cellular terminal; `network` 0: att, 1: verizon.
+ValidationRow ValidateCellTrips(const ValidationParameters& p);
+// One look at one satellite of a shell: its position, and what the model makes of it.
+ValidationRow ValidateLeoGeometry(const ValidationParameters& p);
 
 }  // namespace selvage::sim
