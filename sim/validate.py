@@ -247,16 +247,60 @@ def cell_trips(experiments, plt, out):
                       25 if share == 99 else 10, " ms", relative=True)
         check.add(f"{name}: gaps over 0.5 s per hour", row["gaps_per_hour"], gaps[0], 15,
                   relative=True)
-        check.lines.append(f"  ({name}: longest gap {row['gap_max']:.1f} s in a day; measured in an "
-                           f"hour: {gaps[3]} s)")
+        check.lines.append(f"  ({name}: longest gap {row['gap_max']:.1f} s in a day; measured in "
+                           f"an hour: {gaps[3]} s)")
         for what, key, value in (("median", "gap_p50", gaps[1]), ("90 %", "gap_p90", gaps[2])):
             check.add(f"{name}: gap, {what}", row[key], value, 20, " s", relative=True)
         quantile_plot(plt, out, f"cell-trips-{name}", row, trips, f"measured ({name})")
     return check
 
 
-CHECKS = {"lora-airtime": lora_airtime, "lora-aloha": lora_aloha, "lora-capture": lora_capture,
-          "leo-geometry": leo_geometry, "leo-trips": leo_trips, "cell-trips": cell_trips}
+def bianchi(row):
+    """Saturation throughput in Mb/s of payload: Bianchi, "Performance Analysis of the IEEE 802.11
+    Distributed Coordination Function", JSAC 18(3), 2000, basic access, with the times of `row`."""
+    n, window, stages = row["stations"], row["cw_min"] + 1, round(math.log2(
+        (row["cw_max"] + 1) / (row["cw_min"] + 1)))
+    low, high = 0.0, 1.0
+    for _ in range(200):  # p is what makes tau(p) and p(tau) agree
+        p = (low + high) / 2
+        tau = 2 * (1 - 2 * p) / ((1 - 2 * p) * (window + 1)
+                                 + p * window * (1 - (2 * p) ** stages)) if p != 0.5 else (
+            2 / (window + 1 + window * stages / 2))
+        if 1 - (1 - tau) ** (n - 1) > p:
+            low = p
+        else:
+            high = p
+    some = 1 - (1 - tau) ** n
+    alone = n * tau * (1 - tau) ** (n - 1) / some
+    difs = row["sifs_us"] + 2 * row["slot_us"]
+    good = row["data_us"] + row["sifs_us"] + row["ack_us"] + difs
+    bad = row["data_us"] + difs  # his Tc
+    mean = (1 - some) * row["slot_us"] + some * alone * good + some * (1 - alone) * bad
+    return some * alone * row["payload_bytes"] * 8 / mean
+
+
+def wifi_bianchi(experiments, plt, out):
+    check = Check("Wi-Fi (ns-3's own, as used here): saturation throughput, Bianchi 2000")
+    stations = [5, 20] if experiments.quick else [2, 5, 10, 20, 30, 40, 50]
+    settings = {"seconds": 4 if experiments.quick else 20}
+    results = [rows[0] for rows in experiments.all(
+        "wifi-saturation", [dict(settings, stations=n) for n in stations])]
+    for n, row in zip(stations, results):
+        check.add(f"{n} stations", row["throughput_mbps"], bianchi(row), 5, " Mb/s", relative=True)
+    if plt:
+        figure, axes = plt.subplots(figsize=(6, 4))
+        axes.plot(stations, [bianchi(row) for row in results], label="Bianchi 2000")
+        axes.plot(stations, [row["throughput_mbps"] for row in results], "o", label="simulated")
+        axes.set(xlabel="stations that always have something to send",
+                 ylabel="payload, Mb/s", ylim=(0, 6))
+        axes.legend()
+        save(plt, figure, out, "wifi-bianchi")
+    return check
+
+
+CHECKS = {"wifi-bianchi": wifi_bianchi, "lora-airtime": lora_airtime, "lora-aloha": lora_aloha,
+          "lora-capture": lora_capture, "leo-geometry": leo_geometry, "leo-trips": leo_trips,
+          "cell-trips": cell_trips}
 
 
 def main():

@@ -5,10 +5,10 @@
 // starlink-measurement: AT&T, Verizon, 2022), whose modems were LTE and NR, and adds what a sleepy
 // modem does: waking up after a pause, and paging cycles (eDRX) for what comes from the network.
 //
-// Round trips follow the measured quantiles (straight lines between them, in the logarithm). A place
-// in the distribution is drawn for a while (exponential, 5 s) and holds for all packets in it, for a
-// bad moment lasts; each direction takes half. Gaps begin at random (exponential), their lengths are
-// 0.5 s and a lognormal. Time never goes back.
+// Round trips follow the measured quantiles (straight lines between them, in the logarithm). A
+// place in the distribution is drawn for a while (exponential, 5 s) and holds for all packets in
+// it, for a bad moment lasts; each direction takes half. Gaps begin at random (exponential), their
+// lengths are 0.5 s and a lognormal. Time never goes back.
 #pragma once
 
 #include <memory>

@@ -1,8 +1,9 @@
 // A broadband terminal under a shell of low satellites, bent pipe: terminal, satellite, gateway.
 //
 // Geometry is the product's: SGP4 positions, elevations and ranges over WGS-84. Every 15 s, in step
-// with the UTC minute (seconds 12, 27, 42, 57), all terminals get new satellites, any of those that
-// stay high enough for a slot at both ends; around the boundary packets wait, and in some slots nothing passes for a while. One way takes
+// with the UTC minute (seconds 12, 27, 42, 57), each terminal gets a satellite, any of those that
+// stay high enough for a slot at both ends; around the boundary packets wait, and in some slots
+// nothing passes for a while. One way takes
 //
 //   (terminal to satellite + satellite to gateway) / c  + base + waiting
 //

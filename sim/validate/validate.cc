@@ -39,6 +39,9 @@ const std::map<std::string, Experiment>& Experiments() {
          {"bytes", 33},
          {"seed", 1}},
         ValidateLoraCapture}},
+      {"wifi-saturation",
+       {{{"stations", 10}, {"bytes", 1000}, {"seconds", 10}, {"seed", 1}},
+        ValidateWifiSaturation}},
   };
   return kAll;
 }

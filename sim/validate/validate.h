@@ -39,4 +39,8 @@ ValidationRow ValidateCellTrips(const ValidationParameters& p);
 // One look at one satellite of a shell: its position, and what the model makes of it.
 ValidationRow ValidateLeoGeometry(const ValidationParameters& p);
 
+// `stations` of 802.11g, 6 Mb/s, on a circle of 2 m, that always have `bytes` for one more in the
+// middle, for `seconds`. Gives the throughput and the times that theory needs.
+ValidationRow ValidateWifiSaturation(const ValidationParameters& p);
+
 }  // namespace selvage::sim
