@@ -13,7 +13,8 @@ PathCost EdgeCost(const EdgeMetric& m, TrafficClass c) {
   std::uint64_t base = kHopCostUs + std::min(m.latency_us, kLatencyUsMax);
   if (m.rate_kbps > 0) {
     // bits * 1000 / (kbit/s) = microseconds on the wire; throughput is all that bulk asks for.
-    const std::uint64_t wire_us = kTypicalPacketBytes * 8 * 1000 / m.rate_kbps;
+    const std::uint64_t bytes = m.slow ? kTypicalPacketBytesSlow : kTypicalPacketBytes;
+    const std::uint64_t wire_us = bytes * 8 * 1000 / m.rate_kbps;
     base += c == TrafficClass::kBulk ? 4 * wire_us : wire_us;
   }
   std::uint64_t cost = base * 1000 / arrive * 1000 / arrive;

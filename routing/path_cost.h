@@ -34,8 +34,9 @@ inline constexpr PathCost kHopCostUs = 1000;
 inline constexpr std::uint32_t kLossPermilleMax = 950;
 // And those that take longer than a minute one that takes a minute.
 inline constexpr std::uint32_t kLatencyUsMax = 60'000'000;
-// Bytes of a typical packet, for the time on the wire of bulk.
+// Bytes of a typical packet, for its time on the wire; what slow radios carry is small.
 inline constexpr std::uint64_t kTypicalPacketBytes = 1200;
+inline constexpr std::uint64_t kTypicalPacketBytesSlow = 100;
 
 // What a tariff is worth in delay, by class: so much later may a packet arrive to save the money.
 // Steps of about three, so that two hops of one tariff are cheaper than one of the next; critical

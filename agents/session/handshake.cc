@@ -12,8 +12,13 @@ namespace {
 constexpr char kPrologue[] = "selvage wire 1";
 // Largest handshake message taken: keys, tags, epoch and a full certificate, with room to spare.
 constexpr std::size_t kMessageBytesMax = 1024;
-// A finished handshake is kept this long to repeat its last message to a peer that lost it.
+// A finished handshake is kept this long to repeat its last message to a peer that lost it, and
+// for as long as the peer goes on asking.
 constexpr Duration kLinger = 3s;
+
+Time LingerUntil(Time now, Duration retry) {
+  return now + std::max(kLinger, Handshakes::kTries * retry);
+}
 
 }  // namespace
 
@@ -177,7 +182,7 @@ void Handshakes::OnSecond(Time now, const Key& key, ByteSpan frame) {
   w.Put(reply);
   p.last_sent = out;
   outgoing_.push_back({key.first, key.second, std::move(out)});
-  p.retry_at = now + kLinger;
+  p.retry_at = LingerUntil(now, p.retry);
   Finish(key, &p, std::move(*peer));
 }
 
@@ -204,7 +209,7 @@ void Handshakes::OnThird(Time now, const Key& key, ByteSpan frame) {
     pending_.erase(it);
     return;
   }
-  p.retry_at = now + kLinger;
+  p.retry_at = LingerUntil(now, p.retry);
   Finish(key, &p, std::move(*peer));
 }
 

@@ -44,6 +44,15 @@ BOOST_AUTO_TEST_CASE(bulk_asks_for_rate_and_never_uses_slow_links) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_radio_of_a_kilobit_comes_before_messages_that_take_seconds_to_leave) {
+  const EdgeMetric radio{250'000, 0, 1, true, Tariff::kDear};
+  const EdgeMetric messages{4'096'000, 0, 0, true, Tariff::kDear};
+  for (TrafficClass c : kAll) {
+    if (c == TrafficClass::kBulk) continue;
+    BOOST_TEST(EdgeCost(radio, c) < EdgeCost(messages, c));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(two_hops_that_cost_nothing_beat_one_of_the_next_tariff_and_so_on) {
   for (TrafficClass c : kAll) {
     for (int t = 1; t < kTariffs; ++t) {

@@ -25,6 +25,7 @@ from flow import Flow
 RADIOS = ("wifi", "redcap", "satellite")  # the cheap ones first
 LIMIT_MS = 400.0      # from one radio to the next
 RETURN_S = 60.0       # back to the cheaper one: proof takes time
+LORA_RETURN_S = 120.0  # where hellos are rare
 ALARM_S = 30.0
 # What one unit carries: LoRa at SF9 and below (DR3 and up), and slower.
 ALARMS = {True: "tank 4: 12.7 bar, valve 2 is shut again!", False: "pump 7 dry, 3.1 bar now!"}
@@ -61,8 +62,8 @@ class Node:
         text += ('[[link]]\ntransport = "lorawan"\nat_port = "%s"\nspreading_factor = %d\n'
                  % (self.lora_modem(), spreading_factor))
         return text + ('[[link]]\ntransport = "satellite"\nmodem = "sbd"\nat_port = "%s"\n'
-                       'credits_per_month = %d\ncontrol_credits_per_day = 200\npatience_s = 12\n'
-                       % (self.sbd_modem(), CREDITS))
+                       'credits_per_month = %d\ncontrol_credits_per_day = 200\npatience_s = %d\n'
+                       % (self.sbd_modem(), CREDITS, 12 if spreading_factor <= 9 else 40))
 
 
 class Demo:
@@ -230,7 +231,8 @@ class Demo:
 
     def come_back(self):
         self.air.plug(self.nodes["field"].lora_modem(), True)
-        took = self.wait(lambda: self.transport_to_base("telemetry") == "lorawan", RETURN_S)
+        took = self.wait(lambda: self.transport_to_base("telemetry") == "lorawan",
+                         LORA_RETURN_S)
         self.row("LoRa is back: telemetry over it",
                  "never" if took is None else "after %.1f s" % took, took is not None)
         for radio in reversed(RADIOS):

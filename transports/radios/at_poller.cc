@@ -43,7 +43,11 @@ AtPoller::AtPoller(Reactor& reactor, std::string port, int baud, std::function<v
                asked_ = false;
                due_ = reactor_.now();
              },
-             [this](const std::string&) { Forget(); }, [this](ByteSpan b) { OnBytes(b); }}) {}
+             [this](const std::string&) {
+               Forget();
+               timer_->ArmAt(port_.NextDeadline());  // for the next attempt to open it
+             },
+             [this](ByteSpan b) { OnBytes(b); }}) {}
 
 absl::Status AtPoller::Start() {
   auto timer = ReactorTimer::Create(reactor_, [this] { OnDue(); });

@@ -83,10 +83,12 @@ LoraLink::LoraLink(const TransportContext& context, Options options, std::uint64
             {[this] {
                modem_.OnPortUp(context_.reactor.now());
                Perform();
+               Arm();
              },
-             [this](const std::string& reason) {
+             [this](const std::string&) {
                modem_.OnPortDown();
                Perform();
+               Arm();  // for the next attempt to open it
              },
              [this](ByteSpan b) {
                modem_.OnBytes(context_.reactor.now(), b);
