@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(a_restored_watch_judges_as_the_saved_one_does) {
   for (int s = 0; s < 300; ++s) {
     for (int i = 0; i < 20; ++i) {
       now += 50ms;
-      const RadioReading reading = Reading(s < 200 ? 20.0F : 12.0F, &random);
+      const RadioReading reading = Reading(s < 200 ? 20.0F : 2.0F, &random);
       for (LinkWatch* each : {&w, &restored}) {
         each->OnRadio(now, reading);
         each->OnOutcomes(now, 3, 0, false);
