@@ -4,9 +4,10 @@
     foresight.py --out DIR [--seeds 6] [-j 2] [--check]
 
 Runs scenarios/abstract.toml with radios on all links, and lets the busiest link
-  fade  its signal falls from 20 dB of margin to -10 dB in 1, 3, 10 s;
+  fade  its signal falls from 20 dB of margin to -10 dB in 1, 3, 10, 30 s;
   ramp  loses ever more frames, none to all in 20 s, with no sign of it in the signal;
-  dip   its signal falls by 10 dB in 3 s and stays strong enough: nothing must be done.
+  dip   its signal falls by 10 dB in 3 or 10 s, or by 7 in 1 s, and stays strong enough: nothing
+        must be done.
 
 Printed for each fault and way to judge, over the flows that used the link:
   before frame   share that left it before it lost their first frame
@@ -32,8 +33,11 @@ FAULTS = {
     "fade 1 s": ["fault=fade", "ramp_s=1"],
     "fade 3 s": ["fault=fade", "ramp_s=3"],
     "fade 10 s": ["fault=fade", "ramp_s=10"],
+    "fade 30 s": ["fault=fade", "ramp_s=30"],
     "ramp 20 s": ["fault=ramp", "ramp_s=20"],
-    "dip": ["fault=fade", "ramp_s=3", "fade_db=10"],
+    "dip 10 dB, 3 s": ["fault=fade", "ramp_s=3", "fade_db=10"],
+    "dip 10 dB, 10 s": ["fault=fade", "ramp_s=10", "fade_db=10"],
+    "dip 7 dB, 1 s": ["fault=fade", "ramp_s=1", "fade_db=7"],
 }
 SHARE_MIN = 0.7
 PRECISION_MIN = 0.9
@@ -52,7 +56,7 @@ def arguments():
 
 
 def run_of(args, fault, mode, seed):
-    return runs_of.Run(os.path.join(args.out, f"{fault.replace(' ', '-')}-{mode}-{seed}"),
+    return runs_of.Run(os.path.join(args.out, f"{fault.replace(',', '').replace(' ', '-')}-{mode}-{seed}"),
                        os.path.join(runs_of.HERE, "scenarios", "abstract.toml"), "selvage", seed,
                        COMMON + FAULTS[fault] + [f"model={mode}"] + args.set)
 
@@ -87,7 +91,7 @@ def evaluate(args, fault, mode):
             sums["lost"] += int(flow["lost"])
             sums["sent"] += int(flow["sent"])
         right, wrong = detours(run)
-        if fault == "dip":
+        if fault.startswith("dip"):
             right, wrong = 0, right + wrong
         sums["right"] += right
         sums["wrong"] += wrong
