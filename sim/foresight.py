@@ -56,7 +56,8 @@ def arguments():
 
 
 def run_of(args, fault, mode, seed):
-    return runs_of.Run(os.path.join(args.out, f"{fault.replace(',', '').replace(' ', '-')}-{mode}-{seed}"),
+    name = f"{fault.replace(',', '').replace(' ', '-')}-{mode}-{seed}"
+    return runs_of.Run(os.path.join(args.out, name),
                        os.path.join(runs_of.HERE, "scenarios", "abstract.toml"), "selvage", seed,
                        COMMON + FAULTS[fault] + [f"model={mode}"] + args.set)
 
