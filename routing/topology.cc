@@ -16,9 +16,11 @@ Topology::Topology(std::vector<AdvertisedNode> nodes) {
                   nodes.begin() + static_cast<std::ptrdiff_t>(last));
     ++i;
   }
+  ids_.reserve(nodes.size());
   for (const AdvertisedNode& n : nodes) ids_.push_back(n.node);
   edges_.resize(ids_.size());
   for (std::size_t i = 0; i < nodes.size(); ++i) {
+    edges_[i].reserve(nodes[i].adjacencies.size());
     for (const AdvertisedAdjacency& a : nodes[i].adjacencies) {
       const int to = Find(a.neighbor);
       if (to < 0 || to == static_cast<int>(i) || a.index.value == 0) continue;

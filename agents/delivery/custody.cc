@@ -15,25 +15,27 @@ Custody::Custody(Time now, ShortId self, RelayStore::Limits limits)
     : self_(self), started_(now), relay_(self, limits) {}
 
 void Custody::OnReach(Time now, const std::vector<InReach>& reach, const std::vector<Own>& own) {
-  std::map<std::uint32_t, Seen> next;
+  ++round_;
   std::vector<ShortId> carriers;
   for (const InReach& r : reach) {
-    Seen seen;
-    const auto before = reach_.find(r.node.value);
-    if (before != reach_.end()) {
-      seen = before->second;
-    } else if (now - started_ >= kSettle) {
+    const auto [it, arrived] = reach_.try_emplace(r.node.value);
+    Seen& seen = it->second;
+    if (arrived && now - started_ >= kSettle) {
       seen.arrived = now;
       if (carriers.size() < kCarriersPerMeeting) carriers.push_back(r.node);
     }
     seen.hops = r.hops;
     seen.slow = r.slow;
-    next[r.node.value] = seen;
+    seen.round = round_;
   }
-  for (const auto& [node, seen] : reach_) {
-    if (next.count(node) == 0) courier_.Leave(ShortId(node));
+  for (auto it = reach_.begin(); it != reach_.end();) {
+    if (it->second.round == round_) {
+      ++it;
+      continue;
+    }
+    courier_.Leave(ShortId(it->first));
+    it = reach_.erase(it);
   }
-  reach_ = std::move(next);
   for (const auto& [id, e] : relay_.entries()) GiveToDestination(now, id, e);
   for (const ShortId carrier : carriers) GiveToCarrier(now, carrier, own);
 }

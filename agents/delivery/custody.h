@@ -108,6 +108,7 @@ class Custody {
     Time arrived = Time::min();  // min: always there
     int hops = 0;
     bool slow = false;
+    std::uint64_t round = 0;  // of OnReach, when it was last in reach
   };
   void Note(ShortId to, CustodyNote::What what, const MessageId& id);
   void OnHeld(Time now, ShortId from, const MessageId& id);
@@ -123,6 +124,7 @@ class Custody {
   RelayStore relay_;
   Courier courier_;
   std::map<std::uint32_t, Seen> reach_;
+  std::uint64_t round_ = 0;
   std::map<MessageId, std::vector<ShortId>> own_given_;  // own messages offered: who confirmed
   std::map<std::uint32_t, std::vector<CustodyNote>> notes_;
   std::size_t notes_waiting_ = 0;

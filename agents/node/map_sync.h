@@ -82,6 +82,8 @@ class MapSync : public CertificateBook {
                  std::vector<std::string> addresses);
 
   // True once after the map changed.
+  // The map changed; TakeChanged: true once.
+  bool changed() const { return changed_; }
   bool TakeChanged() { return std::exchange(changed_, false); }
   // True once after the network was found to know a later advertisement of this node than this node
   // does: advertise again.

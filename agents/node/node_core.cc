@@ -9,6 +9,7 @@ namespace selvage {
 namespace {
 
 constexpr Duration kHousekeeping = 1s;
+constexpr Duration kExpiryGap = 60s;  // walks the whole map for what is an hour old
 // Woken later than this, the process was held up: frames may sit unread in its sockets, and its
 // neighbours on the same machine were probably held up too.
 constexpr Duration kLate = 3ms;
@@ -120,7 +121,10 @@ void NodeCore::Impl::OnTimeout(Time now) {
     }
     if (config_.model.enabled) WatchSecond(now);
     NameFaults(now);
-    map_.database().Expire(now, self_);
+    if (now >= next_expiry_) {
+      next_expiry_ = now + kExpiryGap;
+      map_.database().Expire(now, self_);
+    }
     Slander(now);
     SendTestimonies(now);  // to neighbours that are new
     receiver_.DropIdle(now);
@@ -158,6 +162,7 @@ Time NodeCore::Impl::NextDeadline() const {
   at = std::min({at, custody_.NextDeadline(), quarantine_.NextDeadline()});
   if (quarantine_.book().pending()) at = std::min(at, next_testimonies_);
   if (advertise_) at = std::min(at, advertise_not_before_);
+  if (map_.changed()) at = std::min(at, rebuilds_.ready());
   for (const Adjacency* a : present_) at = std::min(at, a->deadline);
   promised_wake_ = at;
   return at;
@@ -167,7 +172,8 @@ void NodeCore::Impl::Settle(Time now) {
   if (!handshakes_.idle()) RunHandshakes(now);
   if (!discovery_.idle()) SendBeacons(now);
   AdvertiseIfDue(now);
-  if (map_.TakeChanged()) {
+  if (map_.changed() && rebuilds_.Take(now, map_.database().records().size())) {
+    map_.TakeChanged();
     SetRoutes(now);
     sender_.OnMapChanged(now);
     paths_.OnRoutesChanged(now);

@@ -45,6 +45,7 @@
 #include "core/random.h"
 #include "core/ring_queue.h"
 #include "routing/forwarder.h"
+#include "routing/rebuild_budget.h"
 
 namespace selvage {
 
@@ -380,6 +381,8 @@ struct NodeCore::Impl {
   Time next_save_{};
   Time next_model_save_{};
   Time next_housekeeping_{};
+  Time next_expiry_{};
+  RebuildBudget rebuilds_;
   mutable Time promised_wake_ = kNever;  // what NextDeadline said: measures how late we are woken
 
   struct WaitingPersist {
