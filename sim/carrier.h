@@ -21,9 +21,9 @@ class Carrier {
   using Receive = std::function<void(LinkId link, const PeerAddress& from, MutableByteSpan frame)>;
 
   virtual ~Carrier() = default;
-  // Called when a link's LinkInfo changed, with the new one. From the simulator's events or from
-  // inside Open() and Send().
-  using Change = std::function<void(LinkId link, const LinkInfo& info)>;
+  // Called when a link's LinkInfo changed, with the new one; null: the link is gone until the next
+  // call. From the simulator's events or from inside Open() and Send().
+  using Change = std::function<void(LinkId link, const LinkInfo* info)>;
   // Before Open(). Media whose links never change ignore it.
   virtual void Watch(Change /*change*/) {}
   // When the node starts. Afterwards `receive` is called for every frame, until Close().

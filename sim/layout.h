@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -40,6 +41,10 @@ struct Flow {
   std::uint32_t dst = 0;
   double start_s = 0;
   std::uint32_t hops = 0;  // shortest path before the fault
+  // Where flows differ. Empty and 0: what the scenario says, for all.
+  std::string traffic_class = {};
+  std::uint32_t payload_bytes = 0;
+  double deadline_s = 0;
 };
 
 struct Layout {

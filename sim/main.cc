@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/field/field_run.h"
 #include "sim/report.h"
 #include "sim/runner.h"
 #include "sim/scenario_json.h"
@@ -139,6 +140,23 @@ int ExecuteValidation(const std::string& name, const std::vector<std::string>& t
   return 0;
 }
 
+int ExecuteField(const std::string& path, const std::string& seed, const std::string& only,
+                 const std::string& out) {
+  auto field = LoadField(path);
+  if (!field.ok()) return Complain(field.status(), kUsage);
+  if (!seed.empty()) field->seed = std::strtoull(seed.c_str(), nullptr, 10);
+  RadioKind kind;
+  if (!only.empty() && !ParseRadioKind(only, &kind)) {
+    return Complain(absl::InvalidArgumentError("--only is wifi, lora, redcap, satellite or sbd"),
+                    kUsage);
+  }
+  if (!only.empty()) KeepOnly(kind, &*field);
+  const FieldOutput output = RunField(*field);
+  std::fputs(FieldSummary(*field, output).c_str(), stdout);
+  if (WriteField(out, *field, output)) return 0;
+  return Complain(absl::UnavailableError("cannot write to " + out), kFailed);
+}
+
 void AddOptions(CLI::App* command, Options* options) {
   command->add_option("scenario", options->scenario, "scenario file")->required();
   command->add_option("--protocol", options->protocol, "selvage, aodv, olsr or dsdv");
@@ -163,11 +181,18 @@ int Main(int argc, char** argv) {
       "validate", "run one experiment with a known result (sim/validate.py runs them all)");
   validate->add_option("experiment", experiment, ValidationNames())->required();
   validate->add_option("--set", parameters, "KEY=NUMBER")->allow_extra_args(false);
+  std::string field_path, field_seed, only, field_out;
+  CLI::App* field = app.add_subcommand("field", "run a field: nodes with several kinds of radios");
+  field->add_option("scenario", field_path, "field file (TOML)")->required();
+  field->add_option("--seed", field_seed, "instead of the file's")->check(CLI::NonNegativeNumber);
+  field->add_option("--only", only, "every node has this kind of radio and no other");
+  field->add_option("--out", field_out, "directory for the results")->required();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : kUsage;
   }
+  if (field->parsed()) return ExecuteField(field_path, field_seed, only, field_out);
   if (validate->parsed()) return ExecuteValidation(experiment, parameters);
   return Execute(options, replay->parsed(), std::vector<std::string>(argv, argv + argc));
 }

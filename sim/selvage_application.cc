@@ -49,9 +49,13 @@ void SelvageApplication::Configure(NodeCore::Init init, std::shared_ptr<WatchedC
 }
 
 void SelvageApplication::StartApplication() {
-  carrier_->Watch([this](LinkId link, const LinkInfo& info) {
+  carrier_->Watch([this](LinkId link, const LinkInfo* info) {
     if (core_ == nullptr) return;  // told by Links() below
-    core_->OnLinkUp(Now(), link, info);
+    if (info == nullptr) {
+      core_->OnLinkDown(Now(), link);
+    } else {
+      OnLinkUp(link, *info);
+    }
     Settle();
   });
   carrier_->Open(GetNode(), [this](LinkId link, const PeerAddress& from, MutableByteSpan frame) {
@@ -62,14 +66,15 @@ void SelvageApplication::StartApplication() {
   core_ = std::make_unique<NodeCore>(Now(), *std::move(init_), *store_);
   init_.reset();
   std::uint16_t id = 0;
-  for (const LinkInfo& link : carrier_->Links()) {
-    core_->OnLinkUp(Now(), LinkId(id), link);
-    for (const PeerAddress& peer : carrier_->Peers(LinkId(id))) {
-      core_->OnConfiguredPeer(Now(), LinkId(id), peer);
-    }
-    ++id;
-  }
+  for (const LinkInfo& link : carrier_->Links()) OnLinkUp(LinkId(id++), link);
   Settle();
+}
+
+void SelvageApplication::OnLinkUp(LinkId link, const LinkInfo& info) {
+  core_->OnLinkUp(Now(), link, info);
+  for (const PeerAddress& peer : carrier_->Peers(link)) {
+    core_->OnConfiguredPeer(Now(), link, peer);
+  }
 }
 
 void SelvageApplication::StopApplication() {

@@ -51,6 +51,7 @@ class SelvageApplication : public ns3::Application {
   void StopApplication() override;
   void DoDispose() override;
 
+  void OnLinkUp(LinkId link, const LinkInfo& info);
   void OnFrame(LinkId link, const PeerAddress& from, MutableByteSpan frame);
   // What the radio says, as often as a driver is asked.
   void ReadRadio(LinkId link, const PeerAddress& from);

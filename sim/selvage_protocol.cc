@@ -55,7 +55,9 @@ class SelvageProtocol final : public Protocol {
     message.to = ids_[f.dst];
     message.traffic_class = ClassOf(flow);
     message.port = kMessagePort;
-    message.payload = MarkedPayload(flow, sequence, stage_->scenario->payload_bytes);
+    message.payload = MarkedPayload(
+        flow, sequence, f.payload_bytes > 0 ? f.payload_bytes : stage_->scenario->payload_bytes);
+    message.deadline = Duration(static_cast<std::int64_t>(f.deadline_s * 1e9));
     std::string reason;
     if (!applications_[f.src]->Submit(std::move(message), &reason)) ++refused_[reason];
   }
@@ -95,6 +97,8 @@ class SelvageProtocol final : public Protocol {
 
  private:
   TrafficClass ClassOf(std::uint32_t flow) const {
+    TrafficClass own = TrafficClass::kTelemetry;
+    if (ParseTrafficClass(stage_->layout->flows[flow].traffic_class, &own)) return own;
     return flow < stage_->scenario->critical_flows ? TrafficClass::kCritical : traffic_class_;
   }
 

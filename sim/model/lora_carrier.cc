@@ -155,7 +155,7 @@ bool LoraCarrier::OnReceive(ns3::Ptr<ns3::NetDevice> /*device*/,
   stations_[from] = last_margin_db_;
   if (fresh) {
     info_ = Describe();
-    if (change_) change_(LinkId(0), info_);
+    if (change_) change_(LinkId(0), &info_);
   }
   std::optional<Bytes> frame = reassembler_.OnUnit(now, AddressOf(from), unit);
   if (frame && receive_) receive_(LinkId(0), AddressOf(from), *frame);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ns3/boolean.h"
 #include "ns3/double.h"
 #include "ns3/simulator.h"
 #include "ns3/trace-source-accessor.h"
@@ -27,8 +28,10 @@ ns3::TypeId MessageChannel::GetTypeId() {
 
 void MessageChannel::Forward(MessageNetDevice* from, ns3::Ptr<const ns3::Packet> packet) {
   const std::uint32_t sender = from->GetNode()->GetId();
+  const bool hubs = std::any_of(devices_.begin(), devices_.end(),
+                                [](const auto& device) { return device->hub(); });
   for (const auto& device : devices_) {
-    if (PeekPointer(device) == from) continue;
+    if (PeekPointer(device) == from || (hubs && !from->hub() && !device->hub())) continue;
     if (blocked_ && blocked_(sender, device->GetNode()->GetId())) continue;
     device->Ring(packet);
   }
@@ -48,6 +51,9 @@ ns3::TypeId MessageNetDevice::GetTypeId() {
       ns3::TypeId("selvage::sim::MessageNetDevice")
           .SetParent<ns3::NetDevice>()
           .AddConstructor<Self>()
+          .AddAttribute("Hub", "Hears all modems of the account, and all hear it.",
+                        ns3::BooleanValue(false), ns3::MakeBooleanAccessor(&Self::hub_),
+                        ns3::MakeBooleanChecker())
           .AddAttribute("SessionSuccess", "Share of sessions that get through.",
                         ns3::DoubleValue(0.8), ns3::MakeDoubleAccessor(&Self::success_),
                         ns3::MakeDoubleChecker<double>(0, 1))

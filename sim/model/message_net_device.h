@@ -32,7 +32,8 @@ namespace selvage::sim {
 
 class MessageNetDevice;
 
-// The operator: every message goes to all other modems of the account.
+// The operator. A message of a hub goes to all other modems, any other one to the hubs alone, or to
+// all others where there is no hub: what the account says.
 class MessageChannel : public ns3::Channel {
  public:
   using Blocked = std::function<bool(std::uint32_t from_node, std::uint32_t to_node)>;
@@ -62,6 +63,7 @@ class MessageNetDevice : public ns3::NetDevice {
 
   void SetChannel(ns3::Ptr<MessageChannel> channel);
   std::int64_t AssignStreams(std::int64_t stream);
+  bool hub() const { return hub_; }
   // A message is in the modem and has not left.
   bool busy() const { return message_ != nullptr; }
   // Called when the modem can take a message again.
@@ -117,6 +119,7 @@ class MessageNetDevice : public ns3::NetDevice {
   ns3::Ptr<MessageChannel> channel_;
   ns3::Mac16Address address_;
   std::uint32_t index_ = 0;
+  bool hub_ = false;
   double success_ = 0;
   ns3::Time session_min_;
   ns3::Time session_median_;

@@ -1,0 +1,91 @@
+// Whole runs of small fields: several radios on a node carry each other's traffic when one is gone.
+#define BOOST_TEST_MODULE field_run_test
+#include <boost/test/unit_test.hpp>
+
+#include "tests/sim/simulation.h"
+
+namespace selvage::sim {
+namespace {
+
+const char kField[] = R"(
+warm_s = 3600
+duration_s = 2400
+drain_s = 300
+[lora]
+spreading_factor = 7
+[[group]]
+name = "sensor"
+area = [0, 0, 0, 0]
+radios = ["lora"]
+[[group]]
+name = "tower"
+area = [300, 0, 300, 0]
+radios = ["lora", "redcap", "satellite"]
+[[group]]
+name = "centre"
+wired = true
+radios = ["redcap", "satellite"]
+[[traffic]]
+from = "tower"
+to = "centre"
+class = "critical"
+bytes = 24
+every_s = 10
+deadline_s = 60
+[[traffic]]
+from = "sensor"
+to = "centre"
+class = "critical"
+bytes = 24
+every_s = 300
+deadline_s = 120
+[[fault]]
+kind = "radio-off"
+node = "tower0"
+radio = "redcap"
+at_s = 600
+for_s = 900
+)";
+
+double Share(const nlohmann::json& counts) {
+  return counts.at("arrived").get<double>() / counts.at("sent").get<double>();
+}
+
+struct FieldSimulation : Simulation {
+  FieldSimulation() { std::ofstream(Path("field.toml")) << kField; }
+  int Field(const std::string& run, const std::string& options) {
+    return Execute(run, "field " + Path("field.toml") + " " + options);
+  }
+  nlohmann::json Result(const std::string& run) {
+    return nlohmann::json::parse(std::ifstream(Path(run) + "/field.json"));
+  }
+};
+
+BOOST_FIXTURE_TEST_CASE(alarms_go_from_radio_to_radio_and_all_arrive, FieldSimulation) {
+  BOOST_TEST_REQUIRE(Field("all", "--seed 3") == 0);
+  const nlohmann::json all = Result("all");
+  BOOST_TEST(Share(all.at("classes").at("critical")) >= 0.97);
+  BOOST_TEST(Share(all.at("faults")[0].at("classes").at("critical")) >= 0.97);
+  BOOST_TEST(all.at("radios").at("lora").at("airtime_s").get<double>() > 1);
+  BOOST_TEST(all.at("radios").at("lora").at("legal_hour_share_max").get<double>() <= 1.0);
+  BOOST_TEST(all.at("radios").at("satellite").at("joules").get<double>() == 30 * 6300);
+  BOOST_TEST(all.at("radios").at("redcap").at("cents").get<double>() > 0);
+  // The same seed, another process; another seed.
+  BOOST_TEST_REQUIRE(Field("again", "--seed 3") == 0);
+  BOOST_TEST_REQUIRE(Field("other", "--seed 4") == 0);
+  BOOST_TEST(all.at("effects_hash") == Result("again").at("effects_hash"));
+  BOOST_TEST(all.at("effects_hash") != Result("other").at("effects_hash"));
+}
+
+BOOST_FIXTURE_TEST_CASE(one_kind_of_radio_alone_fails_with_it, FieldSimulation) {
+  BOOST_TEST_REQUIRE(Field("cell", "--only redcap --seed 3") == 0);
+  const nlohmann::json alone = Result("cell");
+  BOOST_TEST(alone.at("radios").size() == 1u);
+  // The sensor has its own modem now, and is heard; the tower is not.
+  BOOST_TEST(Share(alone.at("faults")[0].at("classes").at("critical")) < 0.3);
+  BOOST_TEST(Share(alone.at("classes").at("critical")) > 0.5);
+  BOOST_TEST(Field("nothing", "--only smoke") == 2);
+}
+
+}  // namespace
+}  // namespace selvage::sim
