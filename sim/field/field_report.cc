@@ -55,8 +55,8 @@ double EndOf(const FieldScenario& field, const FieldFault& f) {
 }  // namespace
 
 std::string FieldSummary(const FieldScenario& field, const FieldOutput& output) {
-  std::string text = "| class | sent | arrived | delay p50, s | p95, s |\n| --- | --- | --- | --- | "
-                     "--- |\n";
+  std::string text =
+      "| class | sent | arrived | delay p50, s | p95, s |\n| --- | --- | --- | --- | --- |\n";
   for (const auto& [name, a] : ByClass(field, output, 0, 1e18)) {
     absl::StrAppendFormat(&text, "| %s | %d | %.1f%% | %.2f | %.2f |\n", name, a.sent,
                           100 * a.share(), a.Quantile(0.5), a.Quantile(0.95));

@@ -21,8 +21,8 @@ constexpr std::size_t kFaultsMax = 1000;
 
 const std::set<std::string>& Kinds() {
   static const std::set<std::string> kKinds = {
-      "crash", "silent", "oneway",    "gray",      "loss",  "ramp",      "mtu",       "flap",  "jam",
-      "churn", "accuse", "blackhole", "selective", "lie",   "partition", "radio-off", "away"};
+      "crash", "silent", "oneway",    "gray",      "loss", "ramp",      "mtu",       "flap", "jam",
+      "churn", "accuse", "blackhole", "selective", "lie",  "partition", "radio-off", "away"};
   return kKinds;
 }
 

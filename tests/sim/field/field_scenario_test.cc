@@ -62,8 +62,8 @@ BOOST_AUTO_TEST_CASE(a_field_is_read_as_written) {
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused_with_its_place) {
   BOOST_TEST(Complaint("seed = \"x\"\n").find("f:1:8: \"seed\" must be a number") == 0u);
-  BOOST_TEST(Complaint(With("[[fault]]\nkind = \"rain\"\nnode = \"a0\"\n")).find("must be one of") !=
-             std::string::npos);
+  BOOST_TEST(Complaint(With("[[fault]]\nkind = \"rain\"\nnode = \"a0\"\n"))
+                 .find("must be one of") != std::string::npos);
   BOOST_TEST(Complaint(With("[[fault]]\nkind = \"crash\"\nnode = \"a9\"\n")) ==
              "f:1:1: fault crash: there is no node \"a9\"");
   BOOST_TEST(Complaint(With("[[fault]]\nkind = \"crash\"\n")).find("needs a \"node\"") !=
