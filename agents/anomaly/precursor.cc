@@ -14,6 +14,8 @@ constexpr float kFirstSlope = 10;  // standard deviation of the slope before any
 constexpr float kVarianceMax = 1e9F;
 constexpr float kIntervalRate = 0.2F;
 constexpr float kIntervalMax = 2;  // seconds: rarer measurements foresee no further
+constexpr float kUsualSeconds = 300;
+constexpr float kReserveShare = 0.25F;
 constexpr float kNoiseRate = 0.01F;
 constexpr float kNoiseClip = 9;  // of an innovation's variance: outliers teach no more
 // One-sided CUSUM of innovations in their own deviations. For what is noise alone it fires once in
@@ -66,7 +68,8 @@ void Precursor::Correct(float margin) {
 
 void Precursor::Foresee() {
   const float h = options_.horizon_s + options_.horizon_intervals * interval_s_;
-  const float ahead = level_ + slope_ * h - options_.reserve;
+  const float reserve = std::clamp(kReserveShare * usual_, 0.0F, options_.reserve);
+  const float ahead = level_ + slope_ * h - reserve;
   const float spread = std::sqrt(std::max(p00_ + 2 * h * p01_ + h * h * p11_, 1e-9F));
   forecast_.level = level_;
   forecast_.slope = slope_;
@@ -81,7 +84,7 @@ const Precursor::Forecast& Precursor::OnMargin(float margin, float elapsed_s) {
   const bool measured = margin == margin;
   if (samples_ == 0) {
     if (!measured) return forecast_;
-    level_ = margin;
+    level_ = usual_ = margin;
     slope_ = 0;
     noise_variance_ = options_.noise * options_.noise;
     p00_ = noise_variance_;
@@ -92,7 +95,10 @@ const Precursor::Forecast& Precursor::OnMargin(float margin, float elapsed_s) {
   }
   Predict(dt);
   interval_s_ += kIntervalRate * (std::min(dt, kIntervalMax) - interval_s_);
-  if (measured) Correct(margin);
+  if (measured) {
+    Correct(margin);
+    usual_ += std::max(std::min(dt / kUsualSeconds, 1.0F), 1 / samples_) * (level_ - usual_);
+  }
   Foresee();
   return forecast_;
 }

@@ -20,7 +20,8 @@ class Precursor {
     // What counts as soon: the time to move traffic with some to spare, and two measurements.
     float horizon_s = 1;
     float horizon_intervals = 2;
-    // So much is used up already: below 3 dB over what is needed frames begin to get lost.
+    // So much is as good as used up: below 3 dB over what is needed frames begin to get lost. Of a
+    // margin that has always been small a quarter, as a weak link that works is no failing one.
     float reserve = 4;
     float probability = 0.9F;  // certainty asked for
     float noise = 1;           // least standard deviation of a single measurement, in its unit
@@ -55,6 +56,7 @@ class Precursor {
     a.Field(p11_, 0, 1e12);
     a.Field(noise_variance_, 0, 1e9);
     a.Field(interval_s_, 0, 1e4);
+    a.Field(usual_, -1e9, 1e9);
     a.Field(below_, 0, 1e3);
     a.Field(samples_, 0, 1e6);
   }
@@ -73,6 +75,7 @@ class Precursor {
   float p11_ = 0;
   float noise_variance_ = 0;
   float interval_s_ = 0;  // usual time between measurements
+  float usual_ = 0;       // margin over the last minutes
   float below_ = 0;       // CUSUM of innovations that are too low
   float samples_ = 0;
 };

@@ -71,6 +71,12 @@ BOOST_AUTO_TEST_CASE(a_radio_with_noisy_readings_is_learnt_and_raises_nothing) {
   BOOST_TEST(Raised(15, 15, 10, 3, 10) == 100);
 }
 
+BOOST_AUTO_TEST_CASE(a_weak_link_that_stays_as_it_is_raises_nothing) {
+  BOOST_TEST(Raised(6, 0, 1, 0.5F, 10) == 0);
+  BOOST_TEST(Raised(3, 0, 1, 0.5F, 10) <= 3);
+  BOOST_TEST(Raised(6, 12, 5, 0.5F, 10) == 100);
+}
+
 BOOST_AUTO_TEST_CASE(one_reading_far_too_low_raises_nothing) {
   Noise noise(3);
   Precursor precursor;
