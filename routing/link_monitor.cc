@@ -25,7 +25,8 @@ LinkMonitor::LinkMonitor(Time now, bool slow, bool shared, Duration idle_gap, Du
                : shared ? LossOptions::Shared()
                         : LossOptions()),
       last_sent_(now),
-      last_data_(now - kActiveFor) {}
+      last_data_(now - kActiveFor),
+      up_since_(now) {}
 
 Duration LinkMonitor::Interval(Time now) const {
   if (slow_ && idle_gap_ >= kNoHellos) return kNoHellos;
@@ -34,7 +35,7 @@ Duration LinkMonitor::Interval(Time now) const {
   const Duration gap = std::min(idle_gap_, longest);
   if (slow_) return std::max(Duration(kHelloSlow), gap);
   if (detector_.state() != LinkState::kUp) return 1s;
-  if (!active(now)) return std::max(Duration(kHelloIdle), gap);
+  if (!active(now)) return std::max(Duration(quiet(now) ? kHelloQuiet : kHelloIdle), gap);
   return shared_ ? kHelloShared : kHelloActive;
 }
 
@@ -172,7 +173,10 @@ bool LinkMonitor::overdue(Time now) const {
   return now - since >= std::clamp(usual, kOverdueMin, kOverdueMax);
 }
 
-void LinkMonitor::OnTimeout(Time now) { detector_.OnTimeout(now); }
+void LinkMonitor::OnTimeout(Time now) {
+  detector_.OnTimeout(now);
+  if (!detector_.usable()) up_since_ = now;
+}
 
 Time LinkMonitor::NextDeadline() const {
   Time at = std::min(detector_.NextDeadline(), received_.deadline());

@@ -4,9 +4,11 @@
 // life (failure detector) and on quality (loss detector), estimates RTT, jitter and loss, and says
 // when a frame must leave although nobody has anything to send: feedback that is due, a probe, a
 // hello that was promised. While data flows a hello is promised every kHelloActive and costs
-// nothing, for frames are hellos; an idle link falls back to kHelloIdle within about two seconds.
+// nothing, for frames are hellos; an idle link falls back to kHelloIdle within about two seconds,
+// and to kHelloQuiet after kQuietAfter.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -25,6 +27,10 @@ class LinkMonitor {
  public:
   static constexpr Duration kHelloActive = 20ms;
   static constexpr Duration kHelloIdle = 2s;
+  // After a minute without traffic. Whoever begins to send over a link that died meanwhile is told
+  // by the first frames, as ever.
+  static constexpr Duration kHelloQuiet = 6s;
+  static constexpr Duration kQuietAfter = 60s;
   static constexpr Duration kHelloShared = 1s;  // active, where all take turns on one channel
   static constexpr Duration kHelloSlow = 300s;      // duty-cycled radios
   // Bounds of the wait after which an answer is overdue on a shared channel.
@@ -86,6 +92,8 @@ class LinkMonitor {
   std::int64_t loss_ppm() const { return loss_ppm_; }
   std::uint32_t peer_map_digest() const { return peer_map_digest_; }
   bool active(Time now) const { return now - last_data_ < kActiveFor; }
+  // Up, and without traffic, for kQuietAfter.
+  bool quiet(Time now) const { return now - std::max(last_data_, up_since_) >= kQuietAfter; }
   // Where all take turns on one channel: frames are out and the neighbour has neither answered nor
   // been heard for longer than is usual. Long before suspicion (a busy channel must not convict),
   // but new packets do well to take another way until it answers: each frame to a neighbour that
@@ -108,6 +116,7 @@ class LinkMonitor {
   QueueEstimator queue_;
   Time last_sent_;
   Time last_data_;
+  Time up_since_;  // the quiet before a link came up does not count
   Duration promised_{0};     // what the last hello of ours said
   int promise_repeats_ = 0;  // a slower promise is said twice: losing it costs a false alarm
   bool reply_owed_ = false;

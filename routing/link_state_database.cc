@@ -1,6 +1,6 @@
 #include "routing/link_state_database.h"
 
-#include <set>
+#include "absl/container/flat_hash_set.h"
 
 namespace selvage {
 
@@ -18,6 +18,7 @@ LinkStateDatabase::Insert LinkStateDatabase::Put(Time now, LinkStateRecord recor
   auto it = records_.find(origin.value);
   if (it == records_.end()) {
     if (records_.size() >= kNodesMax) return Insert::kFull;
+    origins_digest_ ^= DigestOf(origin, {});
   } else {
     if (record.version == it->second.version) return Insert::kSame;
     if (record.version < it->second.version) return Insert::kOlder;
@@ -47,7 +48,8 @@ Topology LinkStateDatabase::BuildTopology() const {
 }
 
 std::size_t LinkStateDatabase::Expire(Time now, ShortId self) {
-  std::set<std::uint32_t> listed;
+  absl::flat_hash_set<std::uint32_t> listed;  // looked up only
+  listed.reserve(records_.size());
   for (const auto& [id, record] : records_) {
     for (const AdvertisedAdjacency& a : record.adjacencies) listed.insert(a.neighbor.value);
   }
@@ -60,6 +62,7 @@ std::size_t LinkStateDatabase::Expire(Time now, ShortId self) {
       continue;
     }
     digest_ ^= DigestOf(ShortId(it->first), it->second.version);
+    origins_digest_ ^= DigestOf(ShortId(it->first), {});
     heard_.erase(it->first);
     it = records_.erase(it);
     ++gone;

@@ -50,10 +50,14 @@ class LinkStateDatabase {
   const LinkStateRecord* Find(ShortId origin) const;
   // True when `version` is newer than what is here, or nothing is here and there is room.
   bool Wants(ShortId origin, LinkStateVersion version) const;
-  const absl::btree_map<std::uint32_t, LinkStateRecord>& records() const { return records_; }
+  using Records = absl::btree_map<std::uint32_t, LinkStateRecord>;  // by short id
+  const Records& records() const { return records_; }
 
   // Equal on two nodes when their maps are equal; 32 bits, for noticing differences only.
   std::uint32_t Digest() const { return digest_; }
+
+  // Equal when both know the same nodes, whatever they know of them.
+  std::uint32_t OriginsDigest() const { return origins_digest_; }
 
   Topology BuildTopology() const;
   // Forgets nodes that no other node lists and that did not speak for kForgetAfter; returns how
@@ -62,9 +66,10 @@ class LinkStateDatabase {
 
  private:
   static std::uint32_t DigestOf(ShortId origin, LinkStateVersion v);
-  absl::btree_map<std::uint32_t, LinkStateRecord> records_;  // by short id
+  Records records_;
   absl::btree_map<std::uint32_t, Time> heard_;
   std::uint32_t digest_ = 0;
+  std::uint32_t origins_digest_ = 0;
 };
 
 }  // namespace selvage

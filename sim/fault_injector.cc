@@ -28,7 +28,7 @@ FaultInjector::FaultInjector(const Scenario& scenario, const Layout& layout, Fau
       churn_random_(scenario.seed * 32452843ull + 11) {}
 
 void FaultInjector::Schedule(const std::vector<FaultEvent>& script) {
-  ns3::Simulator::Schedule(ns3::Seconds(scenario_.fault_s - kMeasureSeconds),
+  ns3::Simulator::Schedule(ns3::Seconds(std::max(0.0, scenario_.fault_s - kMeasureSeconds)),
                            [this] { usage_->Clear(); });
   if (scenario_.fault == "drift" && script.empty()) ScheduleDrift();
   for (const FaultEvent& event : script) {

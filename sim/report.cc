@@ -251,6 +251,7 @@ std::string Manifest(const std::vector<std::string>& arguments, const RunInput& 
         {"longest_hops", out.walk_longest},
         {"violations", out.walk_violations}}},
       {"counters", out.counters},
+      {"counters_after", out.counters_after},
       {"files",
        {"runs.csv", "flows.csv", "timeline.csv", "events.csv", "scenario.json", "manifest.json"}}};
   return m.dump(1) + "\n";

@@ -101,6 +101,8 @@ class World {
                                              scenario_.traffic_start_s(), scenario_.seed);
       ScheduleMove(scenario_.traffic_start_s());
     }
+    ns3::Simulator::Schedule(ns3::Seconds(scenario_.fault_s),
+                             [this] { counters_before_ = protocol_->Counters(); });
     ns3::Simulator::Stop(ns3::Seconds(scenario_.end_s() + scenario_.drain_s));
     ns3::Simulator::Run();
   }
@@ -128,6 +130,11 @@ class World {
     out.effects_hash = protocol_->EffectsHash();
     if (out.effects_hash == 0) out.effects_hash = link_hash_.value();
     out.counters = protocol_->Counters();
+    for (const auto& [name, value] : out.counters) {
+      const auto before = counters_before_.find(name);
+      out.counters_after[name] =
+          value - (before == counters_before_.end() ? 0 : std::min(value, before->second));
+    }
     if (abstract_ != nullptr) {
       out.counters["abstract_lost_at_random"] = abstract_->lost_at_random();
       out.counters["abstract_lost_to_faults"] = abstract_->lost_to_faults();
@@ -321,6 +328,7 @@ class World {
   std::vector<std::vector<PacketRecord>> packets_;
   std::uint64_t duplicates_ = 0;
   TraceHash link_hash_;
+  std::map<std::string, std::uint64_t> counters_before_;  // when the fault came
   std::map<ns3::Mac48Address, std::uint32_t> node_of_;
   Stage stage_;
 };

@@ -110,7 +110,7 @@ const std::map<std::string, Setter, std::less<>>& Keys() {
       {"fault", OneOf(&Scenario::fault, Faults())},
       {"target", SetTarget},
       {"fault_s", Number(&Scenario::fault_s, 1, 1e6)},
-      {"pre_s", Number(&Scenario::pre_s, 10, 1e5)},
+      {"pre_s", Number(&Scenario::pre_s, 0, 1e5)},
       {"window_s", Number(&Scenario::window_s, 1, 1e5)},
       {"drain_s", Number(&Scenario::drain_s, 0, 1e4)},
       {"injections", Integer(&Scenario::injections, 1, 100000)},
@@ -229,6 +229,12 @@ absl::Status FinishScenario(Scenario* s) {
   if (s->traffic_start_s() < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"pre_s\" is ", s->pre_s, ", must be at most \"fault_s\", ", s->fault_s));
+  }
+  const bool measures = s->fault != "none" && s->fault != "drift" && s->fault != "partition";
+  if (measures && s->pre_s < 10) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"pre_s\" is ", s->pre_s, ", must be at least 10 for fault ", s->fault,
+        ": where the traffic goes is measured first"));
   }
   return absl::OkStatus();
 }

@@ -48,7 +48,7 @@ void NodeCore::Impl::SendDirect(Time now, Adjacency* a, ByteSpan chunk, std::uin
     if (a->monitor.received().pending()) {
       if (auto f = a->monitor.TakeFeedback(now)) WriteFeedback(*f, &w);
     }
-    if (auto h = a->monitor.TakeHello(now, false, map_.database().Digest())) {
+    if (auto h = a->monitor.TakeHello(now, false, map_.Digest())) {
       h->index = a->index;
       WriteHello(*h, &w);
     }
@@ -63,7 +63,7 @@ void NodeCore::Impl::SendDirect(Time now, Adjacency* a, ByteSpan chunk, std::uin
   held.attempts = attempts;
   a->monitor.OnSent(now, std::move(held));
   Refresh(a);
-  EmitFrame(a, std::move(frame), true);
+  EmitFrame(a, std::move(frame), std::nullopt);
 }
 
 void NodeCore::Impl::OnDirect(Adjacency* a, ByteSpan body) {

@@ -28,6 +28,7 @@ MapSync::MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* an
       identity_(identity),
       anchor_(anchor),
       epoch_(epoch),
+      scope_(identity->certificate.id.Short()),
       random_(identity->certificate.id.Short().value) {
   AddCertificate(identity->certificate);
 }
@@ -43,6 +44,7 @@ void MapSync::Load(Time now, Store& store) {
     const Certificate* c = record ? FindCertificate(record->origin.Short()) : nullptr;
     if (c != nullptr && c->id == record->origin && c->id != identity_->certificate.id &&
         VerifyLinkState(*crypto_, c->signing_key, ByteSpan::Of(value))) {
+      scope_.OnEntered(now, record->origin.Short(), record->version.epoch);
       database_.Put(now, *std::move(record));
     }
     return true;
@@ -89,19 +91,32 @@ void MapSync::OnNeighborUp(AdjacencyIndex index, ShortId neighbor, std::size_t c
   n.content_bytes_max = content_bytes_max;
   n.shared = shared;
   n.summary = true;
+  n.summary_near = !all_near() && scope_.Reaches(neighbor);
+}
+
+void MapSync::Expire(Time now) {
+  if (database_.Expire(now, identity_->certificate.id.Short()) > 0) scope_.Forget(database_);
+}
+
+void MapSync::Owe(Time now, Neighbor* n, std::uint32_t origin) {
+  const bool near = n->slow || all_near() || scope_.Near(now, ShortId(origin));
+  (near ? n->flood : n->far).insert(origin);
+  (near ? n->far : n->flood).erase(origin);
 }
 
 void MapSync::OnNeighborGone(AdjacencyIndex index) { neighbors_.erase(index.value); }
 
 void MapSync::OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest) {
   auto it = neighbors_.find(index.value);
-  if (it == neighbors_.end() || digest == database_.Digest()) return;
+  if (it == neighbors_.end() || digest == Digest()) return;
   Neighbor& n = it->second;
   // What was flooded a moment ago is still on its way: only a lasting difference is worth a
   // summary.
   if (n.shared && now - last_news_ < kSummaryGap) return;
   const Duration gap = n.slow ? kSlowSummaryGap : kSummaryGap;
-  if (n.flood.empty() && now - n.last_summary >= gap) n.summary = true;
+  if (!n.flood.empty() || now - n.last_summary < gap) return;
+  n.summary = true;
+  n.summary_near = false;
 }
 
 void MapSync::OnLinkState(Time now, AdjacencyIndex from, ByteSpan encoded) {
@@ -117,9 +132,10 @@ void MapSync::OnLinkState(Time now, AdjacencyIndex from, ByteSpan encoded) {
     auto n = neighbors_.find(from.value);
     if (mine != nullptr && n != neighbors_.end()) {
       if (record->version < mine->version) {
-        n->second.flood.insert(origin.value);  // it should know better
+        Owe(now, &n->second, origin.value);  // it should know better
       } else {
         n->second.flood.erase(origin.value);  // it knows
+        n->second.far.erase(origin.value);
       }
     }
     return;
@@ -153,14 +169,22 @@ void MapSync::Accept(Time now, LinkStateRecord record, AdjacencyIndex from) {
     ++counters_.stale;
     return;
   }
+  const bool urgent = all_near() || scope_.Urgent(now, record);
+  const Epoch epoch = record.version.epoch;
   if (database_.Put(now, std::move(record)) != LinkStateDatabase::Insert::kNewer) return;
+  scope_.OnEntered(now, origin, epoch);
   ++counters_.accepted;
   changed_ = true;
   unsaved_.insert(origin.value);
   last_news_ = now;
   for (auto& [index, n] : neighbors_) {
-    if (index != from.value && !HasIt(n, origin, from)) n.flood.insert(origin.value);
+    n.far.erase(origin.value);
     n.want.erase(origin.value);
+    if (index == from.value) {
+      n.flood.erase(origin.value);
+    } else if (!HasIt(n, origin, from)) {
+      (urgent || n.slow ? n.flood : n.far).insert(origin.value);
+    }
   }
 }
 
@@ -192,7 +216,7 @@ void MapSync::OnCertificate(Time now, AdjacencyIndex, ByteSpan encoded) {
   OnLinkState(now, waiting.from, waiting.encoded);
 }
 
-void MapSync::OnSummary(Time, AdjacencyIndex from, ByteSpan body) {
+void MapSync::OnSummary(Time now, AdjacencyIndex from, ByteSpan body) {
   auto it = neighbors_.find(from.value);
   if (it == neighbors_.end()) return;
   Neighbor& n = it->second;
@@ -210,9 +234,10 @@ void MapSync::OnSummary(Time, AdjacencyIndex from, ByteSpan body) {
     listed.insert(origin.value);
     const LinkStateRecord* mine = database_.Find(origin);
     if (database_.Wants(origin, version) && origin != identity_->certificate.id.Short()) {
-      n.want.insert(origin.value);
+      // Far news comes without being asked for, when there is room for it.
+      if (mine == nullptr || scope_.Near(now, origin)) n.want.insert(origin.value);
     } else if (mine != nullptr && version < mine->version) {
-      n.flood.insert(origin.value);
+      Owe(now, &n, origin.value);
     }
   }
   if (!whole) return;
@@ -238,14 +263,14 @@ void MapSync::OnRequest(Time, AdjacencyIndex from, ByteSpan body) {
   }
 }
 
-void MapSync::OnFrameLost(AdjacencyIndex to, const std::vector<ShortId>& origins) {
+void MapSync::OnFrameLost(Time now, AdjacencyIndex to, const std::vector<ShortId>& origins) {
   auto it = neighbors_.find(to.value);
   if (it == neighbors_.end()) return;
   if (origins.empty()) {  // a summary, request or certificate: let the exchange start over
     it->second.summary = true;
     for (auto& [id, asked] : it->second.ask) asked = Time::min();
   }
-  for (ShortId o : origins) it->second.flood.insert(o.value);
+  for (ShortId o : origins) Owe(now, &it->second, o.value);
 }
 
 void MapSync::Advertise(Time now, std::vector<AdvertisedAdjacency> adjacencies,
@@ -312,8 +337,65 @@ Time MapSync::NextDeadline() const {
   Time at = kNever;
   for (const auto& [index, n] : neighbors_) {
     if (!n.flood.empty()) at = std::min(at, n.flood_at);
+    if (!n.far.empty()) at = std::min(at, far_free_);
   }
   return at;
+}
+
+void MapSync::AppendSummary(Time now, Neighbor* n, ControlFrame* frame,
+                            std::vector<ControlFrame>* out) {
+  n->summary = false;
+  n->last_summary = now;
+  const std::size_t per_chunk = std::max<std::size_t>(
+      1, (std::min<std::size_t>(n->content_bytes_max, 60'000) - 4) / kSummaryEntryBytes);
+  std::vector<const LinkStateDatabase::Records::value_type*> told;
+  for (const auto& entry : database_.records()) {
+    if (!n->summary_near || scope_.Near(now, ShortId(entry.first))) told.push_back(&entry);
+  }
+  const bool whole = !n->summary_near && told.size() <= per_chunk;
+  auto it = told.begin();
+  do {
+    Bytes body(1 + std::min<std::size_t>(per_chunk, told.size()) * kSummaryEntryBytes);
+    ByteWriter w(body);
+    w.U8(whole ? 1 : 0);
+    for (std::size_t i = 0; i < per_chunk && it != told.end(); ++i, ++it) {
+      w.U32((*it)->first);
+      w.U32((*it)->second.version.epoch.value);
+      w.U32((*it)->second.version.sequence);
+    }
+    Append(n, frame, ChunkType::kSummary, w.written(), out);
+  } while (it != told.end());
+}
+
+void MapSync::AppendRequests(Time now, Neighbor* n, ControlFrame* frame,
+                             std::vector<ControlFrame>* out) {
+  Bytes request;
+  auto ask = [&](std::uint8_t what, std::uint32_t id) {
+    if (request.size() + kRequestEntryBytes + 3 > n->content_bytes_max) return;
+    const std::size_t at = request.size();
+    request.resize(at + kRequestEntryBytes);
+    ByteWriter w(MutableByteSpan(request.data() + at, kRequestEntryBytes));
+    w.U8(what);
+    w.U32(id);
+  };
+  for (std::uint32_t id : n->want) ask(kWantLinkState, id);
+  n->want.clear();
+  for (auto& [id, asked] : n->ask) {
+    const Duration gap = n->slow ? kSlowRequestGap : kRequestGap;
+    if (asked != Time::min() && now - asked < gap) continue;
+    asked = now;
+    ask(kWantCertificate, id);
+  }
+  while (n->ask.size() > kWaitingMax) n->ask.erase(n->ask.begin());
+  if (!request.empty()) Append(n, frame, ChunkType::kRequest, request, out);
+}
+
+void MapSync::AppendLinkState(Neighbor* n, std::uint32_t origin, ControlFrame* frame,
+                              std::vector<ControlFrame>* out) {
+  const LinkStateRecord* record = database_.Find(ShortId(origin));
+  if (record == nullptr || record->encoded.size() + 3 > n->content_bytes_max) return;
+  Append(n, frame, ChunkType::kLinkState, record->encoded, out);
+  frame->origins.push_back(ShortId(origin));
 }
 
 std::vector<ControlFrame> MapSync::TakeFrames(Time now) {
@@ -325,63 +407,52 @@ std::vector<ControlFrame> MapSync::TakeFrames(Time now) {
     }
     ControlFrame frame;
     frame.to = AdjacencyIndex(index);
-    if (n.summary) {
-      n.summary = false;
-      n.last_summary = now;
-      const std::size_t per_chunk = std::max<std::size_t>(
-          1, (std::min<std::size_t>(n.content_bytes_max, 60'000) - 4) / kSummaryEntryBytes);
-      const bool whole = database_.records().size() <= per_chunk;
-      auto it = database_.records().begin();
-      do {
-        Bytes body(1 + std::min<std::size_t>(per_chunk, database_.records().size()) *
-                           kSummaryEntryBytes);
-        ByteWriter w(body);
-        w.U8(whole ? 1 : 0);
-        for (std::size_t i = 0; i < per_chunk && it != database_.records().end(); ++i, ++it) {
-          w.U32(it->first);
-          w.U32(it->second.version.epoch.value);
-          w.U32(it->second.version.sequence);
-        }
-        Append(&n, &frame, ChunkType::kSummary, w.written(), &out);
-      } while (it != database_.records().end());
-    }
-    Bytes request;
-    auto ask = [&](std::uint8_t what, std::uint32_t id) {
-      if (request.size() + kRequestEntryBytes + 3 > n.content_bytes_max) return;
-      const std::size_t at = request.size();
-      request.resize(at + kRequestEntryBytes);
-      ByteWriter w(MutableByteSpan(request.data() + at, kRequestEntryBytes));
-      w.U8(what);
-      w.U32(id);
-    };
-    for (std::uint32_t id : n.want) ask(kWantLinkState, id);
-    n.want.clear();
-    for (auto& [id, asked] : n.ask) {
-      if (asked != Time::min() && now - asked < (n.slow ? kSlowRequestGap : kRequestGap)) continue;
-      asked = now;
-      ask(kWantCertificate, id);
-    }
-    while (n.ask.size() > kWaitingMax) n.ask.erase(n.ask.begin());
-    if (!request.empty()) Append(&n, &frame, ChunkType::kRequest, request, &out);
+    if (n.summary) AppendSummary(now, &n, &frame, &out);
+    AppendRequests(now, &n, &frame, &out);
     for (std::uint32_t id : n.certificates) {
       const Bytes& encoded = certificates_[id].encoded;
       if (encoded.size() + 3 > n.content_bytes_max) continue;
       Append(&n, &frame, ChunkType::kCertificate, encoded, &out);
     }
     n.certificates.clear();
-    for (std::uint32_t id : flood ? n.flood : std::set<std::uint32_t>()) {
-      const LinkStateRecord* record = database_.Find(ShortId(id));
-      if (record == nullptr || record->encoded.size() + 3 > n.content_bytes_max) continue;
-      Append(&n, &frame, ChunkType::kLinkState, record->encoded, &out);
-      frame.origins.push_back(ShortId(id));
-    }
     if (flood) {
+      for (std::uint32_t id : n.flood) AppendLinkState(&n, id, &frame, &out);
       n.flood.clear();
       n.flood_at = kNever;
     }
     if (!frame.content.empty()) out.push_back(std::move(frame));
   }
+  if (now >= far_free_) TakeFar(now, &out);
   return out;
+}
+
+void MapSync::TakeFar(Time now, std::vector<ControlFrame>* out) {
+  auto turn = neighbors_.upper_bound(far_turn_);
+  for (std::size_t i = 0; i < neighbors_.size(); ++i, ++turn) {
+    if (turn == neighbors_.end()) turn = neighbors_.begin();
+    if (!turn->second.far.empty()) break;
+  }
+  if (turn == neighbors_.end() || turn->second.far.empty()) return;
+  far_turn_ = turn->first;
+  Neighbor& n = turn->second;
+  ControlFrame frame;
+  frame.to = AdjacencyIndex(turn->first);
+  auto it = n.far.lower_bound(n.far_next);
+  while (!n.far.empty()) {
+    if (it == n.far.end()) it = n.far.begin();
+    const LinkStateRecord* record = database_.Find(ShortId(*it));
+    const std::size_t bytes = record == nullptr ? 0 : record->encoded.size() + 3;
+    if (!frame.content.empty() && frame.content.size() + bytes > n.content_bytes_max) break;
+    AppendLinkState(&n, *it, &frame, out);
+    it = n.far.erase(it);
+  }
+  n.far_next = it == n.far.end() ? 0 : *it;
+  const auto worth = [](std::size_t bytes) {
+    return Duration(1s) * static_cast<std::int64_t>(bytes) /
+           static_cast<std::int64_t>(kFarBytesPerSecond);
+  };
+  far_free_ = std::max(far_free_, now - worth(kFarBurstBytes)) + worth(frame.content.size());
+  if (!frame.content.empty()) out->push_back(std::move(frame));
 }
 
 std::vector<StoreWrite> MapSync::TakeWrites() {

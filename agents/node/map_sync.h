@@ -1,9 +1,12 @@
 // Keeps this node's map equal to its neighbours': verifies, stores, floods and repairs.
 //
-// Three ways news travels. Flooding: a newer advertisement goes to every other neighbour at once,
-// several to a frame; frames that carry advertisements are acknowledged by the link like data, and
-// a lost one puts its origins back on the list. Summaries: a new neighbour is told which versions
-// are here and asks for what it lacks. Digest: every hello carries a hash over all versions; while
+// Three ways news travels. Flooding: a newer advertisement goes to every other neighbour, urgent
+// ones at once, far news at the pace of a budget (news_scope.h says which), several to a frame;
+// frames that carry advertisements are acknowledged by the link like data, and a lost one puts its
+// origins back on the list. Summaries: a new neighbour is told which versions are here and asks for
+// what it lacks; one that the map reaches anyway, which has been told the far news by others, only
+// of those nearby. Digest: every hello carries a hash over all versions (of more than
+// NewsScope::kNearNodes nodes: over who is known, for far news arrives at different times); while
 // two neighbours disagree they exchange summaries, at most one per kSummaryGap. Nothing is
 // refreshed by the clock, so a quiet network stays quiet.
 //
@@ -22,6 +25,7 @@
 
 #include "agents/membership/certificate.h"
 #include "agents/membership/certificate_book.h"
+#include "agents/node/news_scope.h"
 #include "core/crypto.h"
 #include "core/frame.h"
 #include "core/random.h"
@@ -55,6 +59,11 @@ class MapSync : public CertificateBook {
   static constexpr Duration kSlowSummaryGap = std::chrono::minutes(20);
   static constexpr Duration kSlowRequestGap = std::chrono::minutes(2);
 
+  // What far news may cost this node, all neighbours together, counted as content; a row of changes
+  // after a quiet time has kFarBurst. 24 B/s carry about one advertisement every 10 s.
+  static constexpr std::size_t kFarBytesPerSecond = 24;
+  static constexpr std::size_t kFarBurstBytes = 4096;
+
   MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch);
 
   void SetWall(WallSeconds wall) { wall_ = wall; }
@@ -75,13 +84,21 @@ class MapSync : public CertificateBook {
   void OnCertificate(Time now, AdjacencyIndex from, ByteSpan encoded);
   void OnSummary(Time now, AdjacencyIndex from, ByteSpan body);
   void OnRequest(Time now, AdjacencyIndex from, ByteSpan body);
-  void OnFrameLost(AdjacencyIndex to, const std::vector<ShortId>& origins);
+  void OnFrameLost(Time now, AdjacencyIndex to, const std::vector<ShortId>& origins);
 
   // ---- own advertisement: replaces it and floods.
   void Advertise(Time now, std::vector<AdvertisedAdjacency> adjacencies,
                  std::vector<std::string> addresses);
 
-  // True once after the map changed.
+  // The map as routes see it now: tells near from far.
+  void SetTopology(const Topology& topology) { scope_.SetTopology(topology); }
+  // What hellos carry.
+  std::uint32_t Digest() const {
+    return all_near() ? database_.Digest() : database_.OriginsDigest();
+  }
+  // Drops what nobody lists any more; see LinkStateDatabase::Expire.
+  void Expire(Time now);
+
   // The map changed; TakeChanged: true once.
   bool changed() const { return changed_; }
   bool TakeChanged() { return std::exchange(changed_, false); }
@@ -117,11 +134,14 @@ class MapSync : public CertificateBook {
     bool slow = false;
     Time last_flood = Time::min();         // slow
     std::set<std::uint32_t> flood;         // short ids whose advertisement is to be sent
+    std::set<std::uint32_t> far;           // ... when the budget allows; never slow
+    std::uint32_t far_next = 0;            // short id to go on from
     Time flood_at = kNever;                // shared, slow: when; set while `flood` waits
     std::set<std::uint32_t> certificates;  // short ids whose certificate is to be sent
     std::map<std::uint32_t, Time> ask;     // certificates wanted, and when asked last (min: never)
     std::set<std::uint32_t> want;          // advertisements to ask for
     bool summary = false;                  // owed
+    bool summary_near = false;             // ... of nodes nearby only
     Time last_summary = Time::min();
   };
   struct Waiting {
@@ -129,6 +149,15 @@ class MapSync : public CertificateBook {
     AdjacencyIndex from;
   };
 
+  bool all_near() const { return database_.records().size() <= NewsScope::kNearNodes; }
+  // `n` is to be told of `origin`: soon or late.
+  void Owe(Time now, Neighbor* n, std::uint32_t origin);
+  void AppendSummary(Time now, Neighbor* n, ControlFrame* frame, std::vector<ControlFrame>* out);
+  void AppendRequests(Time now, Neighbor* n, ControlFrame* frame, std::vector<ControlFrame>* out);
+  void AppendLinkState(Neighbor* n, std::uint32_t origin, ControlFrame* frame,
+                       std::vector<ControlFrame>* out);
+  // One frame of far news for the neighbour whose turn it is.
+  void TakeFar(Time now, std::vector<ControlFrame>* out);
   bool HasIt(const Neighbor& n, ShortId origin, AdjacencyIndex from) const;
   Duration Spread();
   bool FloodDue(Time now, Neighbor* n);
@@ -150,6 +179,9 @@ class MapSync : public CertificateBook {
   std::set<std::uint32_t> unsaved_;
   std::set<std::uint32_t> unsaved_certificates_;
   Time last_news_{};  // when somebody else's advertisement last changed the map
+  NewsScope scope_;
+  Time far_free_{};            // when the budget allows the next far news
+  std::uint8_t far_turn_ = 0;  // adjacency that had far news last
   bool changed_ = false;
   bool outrun_ = false;
   Random random_;  // spreads floods

@@ -123,7 +123,7 @@ void NodeCore::Impl::OnTimeout(Time now) {
     NameFaults(now);
     if (now >= next_expiry_) {
       next_expiry_ = now + kExpiryGap;
-      map_.database().Expire(now, self_);
+      map_.Expire(now);
     }
     Slander(now);
     SendTestimonies(now);  // to neighbours that are new

@@ -120,7 +120,7 @@ void NodeCore::Impl::SendData(Time now, Adjacency* a, const DataHeader& header, 
     if (a->monitor.received().pending()) {
       if (auto f = a->monitor.TakeFeedback(now)) WriteFeedback(*f, &w);
     }
-    if (auto h = a->monitor.TakeHello(now, false, map_.database().Digest())) {
+    if (auto h = a->monitor.TakeHello(now, false, map_.Digest())) {
       h->index = a->index;
       WriteHello(*h, &w);
     }
@@ -146,7 +146,7 @@ void NodeCore::Impl::SendData(Time now, Adjacency* a, const DataHeader& header, 
   a->monitor.OnSent(now, std::move(held));
   Refresh(a);
   if (in.value != 0 && lab_.replays()) lab_.RememberFrame(now, a->link, a->address, frame);
-  EmitFrame(a, std::move(frame), true);
+  EmitFrame(a, std::move(frame), std::nullopt);
 }
 
 }  // namespace selvage

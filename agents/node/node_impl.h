@@ -49,6 +49,21 @@
 
 namespace selvage {
 
+// What control frames are sent for; a frame that carries several things counts for its first one.
+enum class ControlKind : std::uint8_t {
+  kHello,      // promised, or asked for
+  kFeedback,   // nothing but what has arrived
+  kProbe,      // wants a reply: is the neighbour alive?
+  kQuality,    // padding: how much of what size gets through?
+  kMap,        // advertisements, summaries, requests, certificates
+  kTestimony,  // quarantine's
+  kModel,      // what models tell each other
+  kHandshake,  // sessions, their renewal included
+  kBeacon,     // discovery
+  kOther,
+};
+inline constexpr std::size_t kControlKinds = 10;
+
 // Everything NodeCore counts. Names as people see them are in node_questions.cc.
 struct NodeCounters {
   std::uint64_t frames_received = 0;
@@ -71,6 +86,8 @@ struct NodeCounters {
   std::uint64_t resent_alternate = 0;
   std::uint64_t control_frames_sent = 0;
   std::uint64_t control_bytes_sent = 0;
+  std::uint64_t control_bytes_by_kind[kControlKinds] = {};
+  std::uint64_t routes_made = 0;  // from a changed map
   std::uint64_t data_frames_sent = 0;
   std::uint64_t data_bytes_sent = 0;
   std::uint64_t reroutes = 0;
@@ -116,8 +133,9 @@ struct NodeCore::Impl {
   static constexpr std::size_t kEventsKept = 1024;
   static constexpr std::size_t kEffectsMax = 16384;
   static constexpr Duration kRekeyAfter = 120s;
-  // Where bytes are paid for: a handshake of 1 kB each two minutes would be 0.7 MB a day.
-  static constexpr Duration kRekeyAfterMetered = 1h;
+  // Where bytes are paid for, a handshake of 1 kB each two minutes would be 0.7 MB a day; and where
+  // there was no traffic for a minute it would protect hellos.
+  static constexpr Duration kRekeyAfterQuiet = 1h;
   static constexpr std::uint64_t kRekeyFrames = std::uint64_t{1} << 30;
   static constexpr Duration kPreviousSession = 3s;
   // A neighbour that has been gone this long is forgotten; discovery finds it again.
@@ -326,7 +344,9 @@ struct NodeCore::Impl {
   }
   void NoteRoute(Time now, const DataHeader& header, AdjacencyIndex out);
   Bytes TakeBuffer(std::size_t size);
-  void EmitFrame(Adjacency* a, Bytes frame, bool data);
+  // nullopt: it carries data.
+  void EmitFrame(Adjacency* a, Bytes frame, std::optional<ControlKind> control);
+  void CountControl(ControlKind kind, std::size_t bytes);
 
   // ---- members
   Identity identity_;

@@ -122,8 +122,7 @@ void NodeCore::Impl::SendBeacons(Time) {
   for (const auto& [link, to] : due) {
     auto it = links_.find(link);
     if (it == links_.end() || !it->second.up || it->second.silenced) continue;
-    counters_.control_bytes_sent += beacon.size();
-    ++counters_.control_frames_sent;
+    CountControl(ControlKind::kBeacon, beacon.size());
     Emit(SendFrame{link, to, beacon});
   }
 }
@@ -132,8 +131,7 @@ void NodeCore::Impl::RunHandshakes(Time now) {
   for (Handshakes::Outgoing& o : handshakes_.TakeOutgoing()) {
     auto it = links_.find(o.link);
     if (it == links_.end() || !it->second.up || it->second.silenced) continue;
-    counters_.control_bytes_sent += o.frame.size();
-    ++counters_.control_frames_sent;
+    CountControl(ControlKind::kHandshake, o.frame.size());
     Emit(SendFrame{o.link, o.to, std::move(o.frame)});
   }
   for (Established& e : handshakes_.TakeEstablished()) OnEstablished(now, std::move(e));
@@ -430,8 +428,8 @@ void NodeCore::Impl::AdvertiseIfDue(Time now) {
 }
 
 void NodeCore::Impl::RekeyIfDue(Time now, Adjacency* a) {
-  const Duration after =
-      links_[a->link].info.idle_gap > Duration(0) ? kRekeyAfterMetered : kRekeyAfter;
+  const bool rare = links_[a->link].info.idle_gap > Duration(0) || a->monitor.quiet(now);
+  const Duration after = rare ? kRekeyAfterQuiet : kRekeyAfter;
   const bool old =
       (!a->slow && now - a->keyed_at >= after) || a->cipher->sealed_frames() >= kRekeyFrames;
   if (!old || a->state != LinkState::kUp) return;

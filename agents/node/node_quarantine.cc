@@ -35,6 +35,8 @@ void NodeCore::Impl::SetRoutes(Time now) {
   quarantine_.OnMap(now, map);
   quarantine_.Restrict(&map);
   forwarder_.routes().SetTopology(std::move(map));
+  map_.SetTopology(forwarder_.routes().topology());
+  ++counters_.routes_made;
 }
 
 void NodeCore::Impl::OnTestimony(Time now, const Adjacency& from, ByteSpan encoded) {

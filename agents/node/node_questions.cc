@@ -187,6 +187,20 @@ std::vector<Event> NodeCore::Events(std::uint64_t after, std::size_t count_max) 
   return out;
 }
 
+namespace {
+
+void AddControlByKind(const NodeCounters& c, std::map<std::string, std::uint64_t>* out) {
+  static constexpr const char* kNames[] = {
+      "hello",     "feedback", "probe",     "quality", "map",
+      "testimony", "model",    "handshake", "beacon",  "other"};
+  static_assert(std::size(kNames) == kControlKinds);
+  for (std::size_t kind = 0; kind < kControlKinds; ++kind) {
+    (*out)["control_bytes_" + std::string(kNames[kind]) + "_total"] = c.control_bytes_by_kind[kind];
+  }
+}
+
+}  // namespace
+
 std::map<std::string, std::uint64_t> NodeCore::Counters() const {
   const NodeCounters& c = impl_->counters_;
   const MapSync::Counters& m = impl_->map_.counters();
@@ -197,7 +211,7 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
   for (const auto& a : impl_->adjacencies_) {
     if (a != nullptr) hold_overflow += a->monitor.held().overflowed();
   }
-  return {
+  std::map<std::string, std::uint64_t> out = {
       {"frames_received_total", c.frames_received},
       {"frames_forwarded_total", c.frames_forwarded},
       {"frames_originated_total", c.frames_originated},
@@ -221,6 +235,7 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
       {"frames_resent_alternate_total", c.resent_alternate},
       {"control_frames_sent_total", c.control_frames_sent},
       {"control_bytes_sent_total", c.control_bytes_sent},
+      {"routes_made_total", c.routes_made},
       {"data_frames_sent_total", c.data_frames_sent},
       {"data_bytes_sent_total", c.data_bytes_sent},
       {"reroutes_total", c.reroutes},
@@ -292,6 +307,8 @@ std::map<std::string, std::uint64_t> NodeCore::Counters() const {
       {"testimonies_throttled_total", c.testimonies_throttled},
       {"route_tables_computed_total", impl_->forwarder_.routes().tables_computed()},
   };
+  AddControlByKind(c, &out);
+  return out;
 }
 
 }  // namespace selvage

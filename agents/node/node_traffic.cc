@@ -13,6 +13,22 @@ constexpr std::uint8_t kAttemptsOnlyLink = 8;
 // A link that loses this much is not tried twice when there is another way.
 constexpr std::uint32_t kHopelessPermille = 500;
 
+ControlKind KindOf(ByteSpan chunks) {
+  switch (static_cast<ChunkType>(chunks.empty() ? 0 : chunks[0])) {
+    case ChunkType::kLinkState:
+    case ChunkType::kCertificate:
+    case ChunkType::kSummary:
+    case ChunkType::kRequest:
+      return ControlKind::kMap;
+    case ChunkType::kTestimony:
+      return ControlKind::kTestimony;
+    case ChunkType::kModelDigest:
+      return ControlKind::kModel;
+    default:
+      return ControlKind::kOther;
+  }
+}
+
 }  // namespace
 
 void NodeCore::Impl::OnSealed(Time now, LinkId link, const PeerAddress& from,
@@ -315,17 +331,22 @@ Bytes NodeCore::Impl::TakeBuffer(std::size_t size) {
   return b;
 }
 
-void NodeCore::Impl::EmitFrame(Adjacency* a, Bytes frame, bool data) {
+void NodeCore::Impl::CountControl(ControlKind kind, std::size_t bytes) {
+  ++counters_.control_frames_sent;
+  counters_.control_bytes_sent += bytes;
+  counters_.control_bytes_by_kind[static_cast<std::size_t>(kind)] += bytes;
+}
+
+void NodeCore::Impl::EmitFrame(Adjacency* a, Bytes frame, std::optional<ControlKind> control) {
   const LinkEntry& link = links_[a->link];
   if (!link.up || link.silenced) return;
-  if (data) {
+  if (control) {
+    CountControl(*control, frame.size());
+  } else {
     ++counters_.data_frames_sent;
     counters_.data_bytes_sent += frame.size();
-  } else {
-    ++counters_.control_frames_sent;
-    counters_.control_bytes_sent += frame.size();
   }
-  Emit(SendFrame{a->link, a->address, std::move(frame), data});
+  Emit(SendFrame{a->link, a->address, std::move(frame), !control});
 }
 
 void NodeCore::Impl::SendControl(Time now, Adjacency* a, ByteSpan chunks,
@@ -353,7 +374,7 @@ void NodeCore::Impl::SendControl(Time now, Adjacency* a, ByteSpan chunks,
   }
   a->monitor.OnSent(now, std::move(held));
   Refresh(a);
-  EmitFrame(a, std::move(frame), false);
+  EmitFrame(a, std::move(frame), KindOf(chunks));
 }
 
 void NodeCore::Impl::SendWanted(Time now, Adjacency* a) {
@@ -368,7 +389,7 @@ void NodeCore::Impl::SendWanted(Time now, Adjacency* a) {
   Bytes frame = TakeBuffer(cipher.overhead_bytes() + kContentMax);
   ByteWriter w(MutableByteSpan(frame.data() + cipher.header_bytes(), kContentMax));
   if (auto f = a->monitor.TakeFeedback(now)) WriteFeedback(*f, &w);
-  if (auto h = a->monitor.TakeHello(now, wanted.hello, map_.database().Digest())) {
+  if (auto h = a->monitor.TakeHello(now, wanted.hello, map_.Digest())) {
     h->index = a->index;
     h->wants_reply = wanted.probe;
     WriteHello(*h, &w);
@@ -385,7 +406,10 @@ void NodeCore::Impl::SendWanted(Time now, Adjacency* a) {
   }
   a->monitor.OnSent(now, std::move(held));
   Refresh(a);
-  EmitFrame(a, std::move(frame), false);
+  EmitFrame(a, std::move(frame),
+            wanted.probe   ? ControlKind::kProbe
+            : wanted.hello ? ControlKind::kHello
+                           : ControlKind::kFeedback);
 }
 
 void NodeCore::Impl::SendQualityProbe(Time now, Adjacency* a, std::size_t bytes) {
@@ -410,7 +434,7 @@ void NodeCore::Impl::SendQualityProbe(Time now, Adjacency* a, std::size_t bytes)
   held.bytes = static_cast<std::uint32_t>(frame.size());
   a->monitor.OnSent(now, std::move(held));
   Refresh(a);
-  EmitFrame(a, std::move(frame), false);
+  EmitFrame(a, std::move(frame), ControlKind::kQuality);
 }
 
 // Over the same link again, or another way? Where the link loses most of what it is given, at once
@@ -430,7 +454,7 @@ void NodeCore::Impl::OnLost(Time now, Adjacency* a, std::vector<HeldFrame> lost)
   std::vector<HeldFrame> elsewhere;
   for (HeldFrame& f : lost) {
     if (f.kind == HeldFrame::Kind::kControl) {
-      map_.OnFrameLost(a->index, f.origins);
+      map_.OnFrameLost(now, a->index, f.origins);
       quarantine_.book().OnLost(a->index, f.origins);
     } else if (f.kind == HeldFrame::Kind::kDirect) {
       if (f.attempts < kAttemptsPerLink && Usable(*a)) {

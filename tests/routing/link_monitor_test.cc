@@ -126,6 +126,38 @@ BOOST_AUTO_TEST_CASE(an_idle_link_falls_back_to_seconds_and_stays_up) {
   BOOST_TEST(f.b.monitor.detector().usable());
 }
 
+BOOST_AUTO_TEST_CASE(a_link_without_traffic_for_a_minute_is_nearly_silent_and_stays_up) {
+  Facing f;
+  f.Run(1s, 1ms);
+  f.Run(LinkMonitor::kQuietAfter + 5s);
+  const int before = f.a.sent;
+  f.Run(120s);
+  BOOST_TEST(f.a.sent - before <= 120 / 4.5 + 2);
+  BOOST_TEST(f.a.sent - before >= 20);
+  BOOST_TEST(f.a.monitor.detector().usable());
+  BOOST_TEST(f.b.monitor.detector().usable());
+}
+
+BOOST_AUTO_TEST_CASE(a_link_that_died_in_the_quiet_is_found_by_the_first_packets) {
+  Facing f;
+  f.Run(LinkMonitor::kQuietAfter + 20s);
+  f.loss = 1;
+  f.Run(2s);
+  BOOST_TEST(f.a.monitor.detector().usable());  // no word was due
+  const Time begin = f.now;
+  while (f.a.monitor.detector().usable() && f.now < begin + 1s) f.Run(1ms, 1ms);
+  BOOST_TEST(ToMillis(f.now - begin) < 60);
+}
+
+BOOST_AUTO_TEST_CASE(a_link_that_dies_in_the_quiet_is_found_without_traffic_too) {
+  Facing f;
+  f.Run(LinkMonitor::kQuietAfter + 20s);
+  f.loss = 1;
+  const Time cut = f.now;
+  while (f.a.monitor.detector().usable() && f.now < cut + 60s) f.Run(10ms);
+  BOOST_TEST(ToMillis(f.now - cut) <= 20'000);
+}
+
 BOOST_AUTO_TEST_CASE(an_idle_slow_link_says_a_word_every_few_minutes_and_stays_up) {
   Facing f(true);
   f.Run(std::chrono::hours(6), Duration(0), 100ms);

@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(news_is_flooded_and_a_lost_frame_is_made_up_for) {
   BOOST_REQUIRE(lost.size() == 1);
   BOOST_TEST(lost[0].origins.size() == 1);
   BOOST_TEST(p.a.TakeFrames(p.now).empty());
-  p.a.OnFrameLost(kTo, lost[0].origins);
+  p.a.OnFrameLost(p.now, kTo, lost[0].origins);
   p.Exchange();
   BOOST_TEST(p.Equal());
 }
