@@ -125,7 +125,7 @@ ForwardDecision Forwarder::Decide(Time now, DataHeader* header, AdjacencyIndex i
   }
   bool no_path = false;
   AdjacencyIndex out = FollowMap(header, *walk, &d.deviated, &no_path);
-  if (no_path && unusable_ > 0) out = LastResort(*header, *walk);
+  if (no_path) out = LastResort(*header, *walk);
   if (out.value == 0) {
     d.deviated = true;
     out = BestUntried(*header, *walk);
@@ -135,7 +135,7 @@ ForwardDecision Forwarder::Decide(Time now, DataHeader* header, AdjacencyIndex i
       !walk->given_to.Contains(back)) {
     out = back;
   }
-  if (out.value == 0 && unusable_ > 0) out = LastResort(*header, *walk);
+  if (out.value == 0) out = LastResort(*header, *walk);
   if (out.value == 0) {
     bool too_long = false;
     for (std::size_t i = 1; i < adjacencies_.size() && !too_long; ++i) {
@@ -185,21 +185,34 @@ AdjacencyIndex Forwarder::FollowMap(DataHeader* header, const Walk& walk, bool* 
   return AdjacencyIndex(0);
 }
 
-// The map has no path without the own links under suspicion: the one of them that has a path.
+// The map has no path without the own links in doubt, which are those under suspicion and those
+// that long packets were lost on: the one of them that has a path. A hole may have gone since it
+// was found; so a packet tries, but it is not lost in one again and again.
 AdjacencyIndex Forwarder::LastResort(const DataHeader& header, const Walk& walk) {
+  const auto in_doubt = [&](AdjacencyIndex i) {
+    const Adjacency& a = adjacencies_[i.value];
+    return a.suspect || (a.usable && !Fits(i) && header.walk < kWalksIntoHoles);
+  };
   FailureSet failed;
   for (EdgeId e : header.carried) {
-    if (e.node != self_ || !adjacencies_[e.index.value].suspect) failed.Add(e);
+    if (e.node != self_ || !in_doubt(e.index)) failed.Add(e);
   }
+  bool any = false;
   for (std::size_t i = 1; i < adjacencies_.size(); ++i) {
     const AdjacencyIndex index(static_cast<std::uint8_t>(i));
     const Adjacency& a = adjacencies_[i];
+    if (!a.present) continue;
     const bool spent = index == walk.first_in || walk.given_to.Contains(index);
-    if (a.present && (spent || !Fits(index) || (!a.usable && !a.suspect))) failed.Add(Own(index));
+    if (spent || !(in_doubt(index) || (a.usable && Fits(index)))) {
+      failed.Add(Own(index));
+    } else {
+      any = any || in_doubt(index);
+    }
   }
+  if (!any) return AdjacencyIndex(0);
   const AdjacencyIndex first =
       RouteAnyhow(header.traffic_class, failed, header.destination).first;
-  return first.value != 0 && adjacencies_[first.value].suspect ? first : AdjacencyIndex(0);
+  return first.value != 0 && in_doubt(first) ? first : AdjacencyIndex(0);
 }
 
 AdjacencyIndex Forwarder::BestUntried(const DataHeader& header, const Walk& walk) {

@@ -74,7 +74,8 @@ class Forwarder {
   void RemoveAdjacency(AdjacencyIndex index);
   bool IsUsable(AdjacencyIndex index) const;
   // Packets with a payload longer than this do not pass there (a hole for large frames): they take
-  // another way. 0: no limit. Kept by SetAdjacency, forgotten by RemoveAdjacency.
+  // another way, and try it only where there is none. 0: no limit. Kept by SetAdjacency, forgotten
+  // by RemoveAdjacency.
   void SetPayloadLimit(AdjacencyIndex index, std::size_t payload_bytes_max);
 
   // Decides for one packet that arrived by `in` (0: it begins here). On kSend the header's hop
@@ -95,6 +96,8 @@ class Forwarder {
                                    const std::vector<ShortId>& avoid, bool strict);
 
  private:
+  // Walks of a packet that may end in a hole for large frames which is the last way left.
+  static constexpr int kWalksIntoHoles = 2;
   struct Adjacency {
     ShortId neighbor;
     bool present = false;

@@ -17,7 +17,9 @@ middle of the path in use, watched, and taken back. Faults:
   blackhole   the relay's agent drops all that it should forward and goes on talking
 
 gap: the longest time between two receptions in the fault and its healing, in ms; lost: messages
-that never came; the sender's own waits are in the gap. --out adds a row per fault to a file of JSON
+that never came; the sender's own waits are in the gap; bytes: all that the links carried in the
+fault and its healing, as a multiple of messages that arrived x (size + 125 bytes of headers) x
+shortest hops. --out adds a row per fault to a file of JSON
 lines. --check: exit status 1 when class critical lost something or a gap exceeds a second. Exit
 status 77 (skipped) where namespaces do not work.
 """
@@ -40,6 +42,7 @@ HEAL_S = 3.0
 CALM_S = 1.0           # before a fault: the flow must be whole for so long
 CALM_TRIES = 60
 SIZE, SIZE_BIG = 200, 900
+HEADERS = 125          # ours 63; UDP, IPv6 and Ethernet 62
 GAP_MS_MAX = 1000.0
 RULES = {"silent": "drop", "oneway": "drop", "oneway-rev": "drop",
          "gray30": "numgen random mod 100 < 30 drop", "loss5": "numgen random mod 100 < 5 drop",
@@ -52,11 +55,11 @@ class Lab:
     def __init__(self, options):
         if options.topology == "diamond":
             names, links = common.DIAMOND, common.DIAMOND_LINKS
-            self.ends = ("s", "d")
+            self.ends, self.hops = ("s", "d"), 3
         else:
             side = int(options.topology[-1])
             names, links = meshes.grid(side)
-            self.ends = ("r0c0", "r%dc%d" % (side - 1, side - 1))
+            self.ends, self.hops = ("r0c0", "r%dc%d" % (side - 1, side - 1)), 2 * (side - 1)
         self.options = options
         self.mesh = meshes.Mesh(options.programs, names, links, namespaces=True,
                                 healing=not options.without_healing)
@@ -124,6 +127,7 @@ class Lab:
     def measure(self, flow, fault):
         self.wait_until_calm(flow)
         before = list(self.path)
+        sent_bytes = self.mesh.sent_bytes()
         begun = time.monotonic()
         seconds = FAULT_S.get(fault, 3.0)
         if fault == "flap":
@@ -139,10 +143,14 @@ class Lab:
         time.sleep(HEAL_S)
         flow.check_alive()
         gap, lost = flow.outage(begun, healed)
-        heal_gap, heal_lost = flow.outage(healed, time.monotonic())
+        now = time.monotonic()
+        heal_gap, heal_lost = flow.outage(healed, now)
+        sent_bytes = self.mesh.sent_bytes() - sent_bytes
+        useful = ((now - begun) * flow.rate - lost - heal_lost) * (flow.size_bytes + HEADERS)
         return {"fault": fault, "gap_ms": round(gap, 1), "lost": lost, "moved": moved,
                 "heal_gap_ms": round(heal_gap, 1), "heal_lost": heal_lost,
-                "sent": int(flow.rate * (time.monotonic() - begun))}
+                "sent": int(flow.rate * (now - begun)),
+                "bytes_ratio": round(sent_bytes / (useful * self.hops), 3)}
 
 
 def run(lab, faults, size, done):
@@ -159,15 +167,18 @@ def run(lab, faults, size, done):
 
 
 def table(rows):
-    print("%-11s %5s  %-18s %-18s %s" % ("fault", "rows", "gap ms med/worst", "lost med/worst",
-                                         "healing: gap, lost (worst)"))
+    print("%-11s %4s  %-18s %-16s %-16s %s" % ("fault", "rows", "gap ms med/worst",
+                                               "lost med/worst", "bytes med/worst",
+                                               "healing: gap, lost (worst)"))
     for fault in FAULTS:
         of = [r for r in rows if r["fault"] == fault]
         if not of:
             continue
         gaps, lost = [r["gap_ms"] for r in of], [r["lost"] for r in of]
-        print("%-11s %5d  %7.1f / %-8.1f %7g / %-8d %8.1f, %d" % (
+        ratios = [r["bytes_ratio"] for r in of]
+        print("%-11s %4d  %7.1f / %-8.1f %6g / %-7d %6.2f / %-7.2f %8.1f, %d" % (
             fault, len(of), statistics.median(gaps), max(gaps), statistics.median(lost), max(lost),
+            statistics.median(ratios), max(ratios),
             max(r["heal_gap_ms"] for r in of), max(r["heal_lost"] for r in of)))
 
 

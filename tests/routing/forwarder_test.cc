@@ -56,10 +56,14 @@ BOOST_FIXTURE_TEST_CASE(what_is_too_long_for_a_link_takes_another_and_says_why, 
   BOOST_TEST(large.carried.Contains(EdgeId{ShortId(1), AdjacencyIndex(1)}));
 }
 
-BOOST_FIXTURE_TEST_CASE(what_fits_no_link_is_dropped_as_too_long, AtOne) {
+BOOST_FIXTURE_TEST_CASE(what_fits_no_link_is_tried_and_when_it_comes_again_dropped, AtOne) {
   forwarder.SetPayloadLimit(AdjacencyIndex(1), 500);
   forwarder.SetPayloadLimit(AdjacencyIndex(2), 500);
+  DataHeader first = Packet(2);
+  BOOST_TEST((forwarder.Decide(kNow, &first, AdjacencyIndex(0), 900).what ==
+              ForwardDecision::What::kSend));
   DataHeader h = Packet(2);
+  h.walk = 2;
   const ForwardDecision d = forwarder.Decide(kNow, &h, AdjacencyIndex(0), 900);
   BOOST_TEST((d.what == ForwardDecision::What::kDrop));
   BOOST_TEST((d.reason == DropReason::kTooLong));

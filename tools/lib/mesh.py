@@ -276,6 +276,13 @@ class Mesh:
 
     def _sent_packets(self):
         """Packets the kernel sent: {(node, neighbour): count}."""
+        return self._interface_counts(9)
+
+    def sent_bytes(self):
+        """Bytes on all links, Ethernet headers included, as the kernel counts what it sends."""
+        return sum(self._interface_counts(8).values())
+
+    def _interface_counts(self, column):
         counts = {}
         for name, node in self.nodes.items():
             try:
@@ -285,7 +292,7 @@ class Mesh:
                 continue  # killed
             rows = {key.strip(): value.split() for key, value in rows.items()}
             for neighbor, interface in node.interfaces.items():
-                counts[name, neighbor] = int(rows[interface][9])
+                counts[name, neighbor] = int(rows[interface][column])
         return counts
 
     def path_in_use(self, source, to, rate, traffic_class, window=0.4):

@@ -196,6 +196,26 @@ BOOST_AUTO_TEST_CASE(a_hole_for_large_frames_is_left_and_its_working_size_found)
   BOOST_TEST(r.lost <= 30);
 }
 
+BOOST_AUTO_TEST_CASE(a_hole_that_has_gone_is_tried_when_there_is_one_on_the_other_way_too) {
+  World w(21, 900);
+  ChannelModel hole;
+  hole.mtu_bytes = 600;
+  // Three times, so that the first link is kept off for long.
+  for (int i = 0; i < 3; ++i) {
+    w.mesh.SetChannel(w.first, w.second, hole);
+    w.mesh.Run(3s);
+    w.mesh.SetChannel(w.first, w.second, ChannelModel{});
+    if (i < 2) w.mesh.Run(10s);
+  }
+  BOOST_TEST(!w.InUse(w.second));
+  const Time broken = w.mesh.now();
+  w.mesh.SetChannel(w.first == "a1" ? "b1" : "a1", w.first == "a1" ? "b2" : "a2", hole);
+  w.mesh.Run(3s);
+  const Flow::Result r = w.Finish(broken);
+  BOOST_TEST(r.run <= 350);  // until the missing progress is noticed; not until the hold is over
+  BOOST_TEST(r.lost <= 350);
+}
+
 BOOST_AUTO_TEST_CASE(short_packets_go_through_a_hole_that_long_ones_avoid) {
   // s - d directly with a hole, and by r.
   Mesh mesh(17);
