@@ -9,6 +9,8 @@
 #include <fstream>
 #include <string>
 
+#include "sim/field/field_scenario.h"
+
 namespace selvage::sim {
 namespace {
 
@@ -31,9 +33,10 @@ BOOST_AUTO_TEST_CASE(every_shipped_scenario_loads) {
   int files = 0;
   for (const auto& entry :
        std::filesystem::directory_iterator(SELVAGE_SOURCE_DIR "/sim/scenarios")) {
+    ++files;
+    if (LoadField(entry.path().string()).ok()) continue;  // another format, for `field`
     const auto scenario = LoadScenario(entry.path().string(), {});
     BOOST_TEST(scenario.ok(), entry.path().string() << ": " << scenario.status());
-    ++files;
   }
   BOOST_TEST(files >= 2);
 }
