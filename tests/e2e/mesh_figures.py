@@ -119,6 +119,8 @@ def restart(mesh):
                              "recv", "--port", "9", "--count", str(accepted)]),
             capture_output=True, text=True, timeout=40)
         said = done.stdout
+        if done.returncode != 0:
+            print("recv: exit %d: %s" % (done.returncode, done.stderr.strip()), file=sys.stderr)
     except subprocess.TimeoutExpired as late:
         said = (late.stdout or b"").decode()
     arrived = [line for line in said.splitlines() if "message " in line or "bWVzc2" in line]
