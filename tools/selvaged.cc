@@ -137,10 +137,11 @@ int Main(int argc, char** argv) {
     return kUsage;
   }
   if (check) {
-    if (config->model.enabled && !config->model.onnx.empty()) {
+    if (config->model.wants_scorer()) {
       const auto scorer = LoadScorer(config->model, SteadyNanoseconds);
       if (!scorer.ok()) {
-        std::fprintf(stderr, "%s: [model] onnx: %s\n", config_file.c_str(),
+        std::fprintf(stderr, "%s: [model] %s: %s\n", config_file.c_str(),
+                     config->model.onnx.empty() ? "scorer" : "onnx",
                      std::string(scorer.status().message()).c_str());
         return kUsage;
       }

@@ -28,8 +28,6 @@ constexpr const char* kLogLevels[] = {"trace", "debug", "info", "warn", "error",
 constexpr std::size_t kSocketPathMax = sizeof(sockaddr_un::sun_path) - 1;
 constexpr std::size_t kInterfaceMax = IFNAMSIZ - 1;
 constexpr std::size_t kPeersMax = 64;  // of a link
-constexpr std::size_t kSettingsMax = 64;
-constexpr std::size_t kSettingBytesMax = 1024;
 
 // Empty when `text` is "host:port" with a port of 1..65535; otherwise what is wrong with it.
 std::string HostPortProblem(std::string_view text) {
@@ -224,37 +222,6 @@ void ReadOptions(const TransportSpec& spec, Section* section, LinkConfig* link) 
   }
 }
 
-// Settings are whatever the plug-in understands; it sees them as text.
-void ReadSettings(const toml::table& settings, Section* section, LinkConfig* link) {
-  if (settings.size() > kSettingsMax) {
-    section->Wrong("settings", "has " + std::to_string(settings.size()) + " entries; at most " +
-                                   std::to_string(kSettingsMax));
-    return;
-  }
-  for (const auto& [key, node] : settings) {
-    std::string text;
-    if (const auto v = node.value<std::string>(); v && node.is_string()) {
-      text = *v;
-    } else if (node.is_boolean()) {
-      text = *node.value<bool>() ? "true" : "false";
-    } else if (node.is_integer()) {
-      text = std::to_string(*node.value<std::int64_t>());
-    } else if (node.is_floating_point()) {
-      text = std::to_string(*node.value<double>());
-    } else {
-      section->Wrong("settings", "has '" + std::string(key.str()) +
-                                     "', which is no text, number, true or false");
-      continue;
-    }
-    if (text.size() > kSettingBytesMax || text.find('\0') != std::string::npos) {
-      section->Wrong("settings", "has '" + std::string(key.str()) + "', which is longer than " +
-                                     std::to_string(kSettingBytesMax) + " bytes or binary");
-      continue;
-    }
-    link->options["setting." + std::string(key.str())] = text;
-  }
-}
-
 // A section of a transport that is not built in. Which file it is in is decided here, whether there
 // is such a file when the link starts.
 void ReadPlugin(const std::string& directory, Section* section, LinkConfig* link) {
@@ -349,8 +316,8 @@ void ReadLinks(const std::vector<const toml::table*>& tables, ConfigProblems* pr
       ReadPlugin(config->plugin_directory, &section, &link);
     }
     if (spec == nullptr || spec->takes_settings) {
-      if (const toml::table* settings = section.Table("settings")) {
-        ReadSettings(*settings, &section, &link);
+      for (const auto& [key, value] : section.Settings("settings")) {
+        link.options["setting." + key] = value;
       }
     }
     section.Finish();

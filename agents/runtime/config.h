@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,8 +61,12 @@ struct ModelSection {
   static constexpr std::int64_t kScorerBudgetMax = 10'000;
   std::string onnx;  // file; empty: none
   OnnxScorer::Output onnx_output = OnnxScorer::Output::kByShape;
+  std::string scorer;  // shared object, instead of onnx; empty: none
+  std::map<std::string, std::string> scorer_settings;
   std::int64_t scorer_budget_us = 50;  // for one window
   std::vector<Rule> rules;             // of the operator: [[healer.rule]]
+
+  bool wants_scorer() const { return enabled && (!onnx.empty() || !scorer.empty()); }
 };
 
 struct AgentConfig {

@@ -42,6 +42,8 @@ endpoint = "ipc:///run/selvage/api.sock"
 # thresholds_only = false                # fixed limits instead of the model, for comparison
 # onnx = "/etc/selvage/model.onnx"       # a model of your own beside it, see docs/own-model.md
 # onnx_output = "by-shape"               # by-shape | reconstruction | scores
+#   scorer = "/usr/lib/selvage/scorers/opencv.so"   or one in a shared object, instead of onnx
+#   scorer_settings = { model = "/etc/selvage/model.onnx", samples = 8 }
 # scorer_budget_us = 50                  # for one window; a slower model is refused
 
 # [[healer.rule]]                        # rules of your own, see docs/anomaly.md; up to 32

@@ -16,6 +16,18 @@ void ReadScorer(Section* section, ModelSection* model) {
       section->Wrong("onnx", "is \"" + *onnx + "\"; write the whole path, from /");
     }
   }
+  if (const auto scorer = section->Text("scorer", "\"/usr/lib/selvage/scorers/opencv.so\"")) {
+    model->scorer = *scorer;
+    if (scorer->empty() || scorer->front() != '/') {
+      section->Wrong("scorer", "is \"" + *scorer + "\"; write the whole path, from /");
+    } else if (!model->onnx.empty()) {
+      section->Wrong("scorer", "is given beside 'onnx'; a node runs one of them");
+    }
+  }
+  model->scorer_settings = section->Settings("scorer_settings");
+  if (!model->scorer_settings.empty() && model->scorer.empty()) {
+    section->Wrong("scorer_settings", "is for a plug-in; 'scorer' names none");
+  }
   if (const auto output = section->Text("onnx_output", "\"reconstruction\"")) {
     if (*output == "reconstruction") {
       model->onnx_output = OnnxScorer::Output::kReconstruction;

@@ -180,6 +180,39 @@ std::vector<const toml::table*> Section::Tables(const std::string& key) {
   return out;
 }
 
+std::map<std::string, std::string> Section::Settings(const std::string& key) {
+  std::map<std::string, std::string> out;
+  const toml::table* table = Table(key);
+  if (table == nullptr) return out;
+  if (table->size() > kSettingsMax) {
+    Wrong(key, "has " + std::to_string(table->size()) + " entries; at most " +
+                   std::to_string(kSettingsMax));
+    return out;
+  }
+  for (const auto& [name, node] : *table) {
+    std::string text;
+    if (node.is_string()) {
+      text = *node.value<std::string>();
+    } else if (node.is_boolean()) {
+      text = *node.value<bool>() ? "true" : "false";
+    } else if (node.is_integer()) {
+      text = std::to_string(*node.value<std::int64_t>());
+    } else if (node.is_floating_point()) {
+      text = std::to_string(*node.value<double>());
+    } else {
+      Wrong(key, "has '" + std::string(name.str()) + "', which is no text, number, true or false");
+      continue;
+    }
+    if (text.size() > kSettingBytesMax || text.find('\0') != std::string::npos) {
+      Wrong(key, "has '" + std::string(name.str()) + "', which is longer than " +
+                     std::to_string(kSettingBytesMax) + " bytes or binary");
+      continue;
+    }
+    out[std::string(name.str())] = text;
+  }
+  return out;
+}
+
 void Section::Wrong(const std::string& key, const std::string& what) {
   const toml::node* node = table_.get(key);
   problems_->Add(node != nullptr ? node->source() : table_.source(),

@@ -7,6 +7,7 @@
 #include <toml++/toml.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,9 @@ class ConfigProblems {
 
 class Section {
  public:
+  static constexpr std::size_t kSettingsMax = 64;
+  static constexpr std::size_t kSettingBytesMax = 1024;
+
   // `title` is for messages: "[tun]", "[[link]]". Table and problems must outlive the section.
   Section(const toml::table& table, std::string title, ConfigProblems* problems)
       : table_(table), title_(std::move(title)), problems_(problems) {}
@@ -55,6 +59,10 @@ class Section {
   const toml::table* Table(const std::string& key);
   // An array of tables; reported when it is something else. Empty when absent.
   std::vector<const toml::table*> Tables(const std::string& key);
+
+  // A table of whatever a plug-in understands, each value as text: at most kSettingsMax of at most
+  // kSettingBytesMax bytes; others are reported. Empty when absent.
+  std::map<std::string, std::string> Settings(const std::string& key);
 
   // Says that the value of `key` is wrong. REQUIRES: the key is there.
   void Wrong(const std::string& key, const std::string& what);

@@ -284,7 +284,7 @@ absl::Status NodeRuntime::Impl::MakeCore() {
     init.config.model.healer.advise_only[static_cast<std::size_t>(a)] = true;
   }
   init.config.model.rules = config.model.rules;
-  if (config.model.enabled && !config.model.onnx.empty()) {
+  if (config.model.wants_scorer()) {
     // A mesh node must not stay away for a model that it can do without.
     auto scorer = LoadScorer(config.model, SteadyNanoseconds);
     if (scorer.ok()) {

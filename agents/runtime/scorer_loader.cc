@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "agents/anomaly/schema.h"
+#include "agents/runtime/scorer_plugin.h"
 
 namespace selvage {
 namespace {
@@ -32,6 +33,18 @@ absl::StatusOr<Bytes> ReadModelFile(const std::string& path) {
   if (failed) return absl::UnavailableError(path + " cannot be read");
   bytes.resize(size);
   return bytes;
+}
+
+absl::StatusOr<std::shared_ptr<OnnxScorer>> LoadOnnx(const ModelSection& model) {
+  auto file = ReadModelFile(model.onnx);
+  if (!file.ok()) return file.status();
+  const std::string::size_type slash = model.onnx.rfind('/');
+  const std::string name = slash == std::string::npos ? model.onnx : model.onnx.substr(slash + 1);
+  std::string error;
+  std::shared_ptr<OnnxScorer> scorer =
+      OnnxScorer::Create(*file, name, anomaly::LinkSchema().count, model.onnx_output, &error);
+  if (scorer == nullptr) return absl::InvalidArgumentError(model.onnx + " is refused: " + error);
+  return scorer;
 }
 
 std::string Microseconds(std::int64_t nanoseconds) {
@@ -70,26 +83,30 @@ std::int64_t MeasureScorer(Scorer* scorer, const NanosecondClock& clock) {
 }
 
 absl::StatusOr<LoadedScorer> LoadScorer(const ModelSection& model, const NanosecondClock& clock) {
-  auto file = ReadModelFile(model.onnx);
-  if (!file.ok()) return file.status();
-  const std::string::size_type slash = model.onnx.rfind('/');
-  const std::string name = slash == std::string::npos ? model.onnx : model.onnx.substr(slash + 1);
-  std::string error;
-  std::shared_ptr<OnnxScorer> scorer =
-      OnnxScorer::Create(*file, name, anomaly::LinkSchema().count, model.onnx_output, &error);
-  if (scorer == nullptr) return absl::InvalidArgumentError(model.onnx + " is refused: " + error);
-  const std::int64_t took = MeasureScorer(scorer.get(), clock);
+  const std::string& path = model.onnx.empty() ? model.scorer : model.onnx;
+  LoadedScorer loaded;
+  std::string size;
+  if (model.onnx.empty()) {
+    auto plugin = LoadScorerPlugin(path, model.scorer_settings, anomaly::LinkSchema());
+    if (!plugin.ok()) return plugin.status();
+    loaded.scorer = *std::move(plugin);
+  } else {
+    auto onnx = LoadOnnx(model);
+    if (!onnx.ok()) return onnx.status();
+    size = ", with " + std::to_string((*onnx)->bytes()) + " bytes";
+    loaded.scorer = *std::move(onnx);
+  }
+  const std::int64_t took = MeasureScorer(loaded.scorer.get(), clock);
   if (took > model.scorer_budget_us * 1000) {
-    return absl::ResourceExhaustedError(model.onnx + " is refused: one window takes it " +
+    return absl::ResourceExhaustedError(path + " is refused: one window takes it " +
                                         Microseconds(took) +
                                         ", the budget ([model] scorer_budget_us) is " +
                                         std::to_string(model.scorer_budget_us) + " us");
   }
-  LoadedScorer loaded;
-  loaded.note = model.onnx + " scores windows of " + std::to_string(scorer->samples()) +
-                (scorer->samples() == 1 ? " sample in " : " samples in ") + Microseconds(took) +
-                " each, with " + std::to_string(scorer->bytes()) + " bytes";
-  loaded.scorer = std::move(scorer);
+  const std::size_t samples = loaded.scorer->samples();
+  loaded.note = path + " scores windows of " + std::to_string(samples) +
+                (samples == 1 ? " sample in " : " samples in ") + Microseconds(took) + " each" +
+                size;
   return loaded;
 }
 

@@ -27,10 +27,10 @@ std::int64_t SteadyNanoseconds();
 // seconds. Calls that are interrupted by the system do not spoil a median.
 std::int64_t MeasureScorer(Scorer* scorer, const NanosecondClock& clock);
 
-// Reads model.onnx, checks it against the features of a link, runs and times it.
-// Errors: NotFound, PermissionDenied, Unavailable (reading failed); InvalidArgument (no model that
-// can be run here: the operator or the tensor is named); ResourceExhausted (slower than
-// model.scorer_budget_us: the message has both times).
+// Reads model.onnx or loads model.scorer, checks it against the features of a link, runs and times
+// it. Errors: NotFound, PermissionDenied, Unavailable (reading failed); InvalidArgument (no model
+// that can be run here: the operator or the tensor is named, or what the plug-in says);
+// ResourceExhausted (slower than model.scorer_budget_us: the message has both times).
 absl::StatusOr<LoadedScorer> LoadScorer(const ModelSection& model, const NanosecondClock& clock);
 
 }  // namespace selvage

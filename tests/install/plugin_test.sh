@@ -1,7 +1,7 @@
 #!/bin/bash
-# Installs the build tree, builds the example plug-in against what was installed, checks it with
-# `selvage transport check`, and lets two installed agents talk over it, also while the process that
-# runs it is killed.   plugin_test.sh BUILD_DIR
+# Installs the build tree, builds the example plug-ins against what was installed (a transport and a
+# scorer), checks them with the installed programs, and lets two installed agents talk over the
+# transport, also while the process that runs it is killed.   plugin_test.sh BUILD_DIR
 set -euo pipefail
 
 build=$1
@@ -13,8 +13,10 @@ cmake --install "$build" --prefix "$work/prefix" >"$work/install.log" ||
   { cat "$work/install.log"; exit 1; }
 
 echo "== the contract is C"
-echo '#include <selvage/transport.h>' |
-  "${CC:-cc}" -std=c99 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c -I"$work/prefix/include" -
+for contract in transport scorer; do
+  echo "#include <selvage/$contract.h>" | "${CC:-cc}" -std=c99 -Wall -Wextra -Wpedantic -Werror \
+    -fsyntax-only -x c -I"$work/prefix/include" -
+done
 
 echo "== find_package"
 cmake -S "$here/plugin" -B "$work/plugin" -G Ninja -DCMAKE_PREFIX_PATH="$work/prefix" \
@@ -30,6 +32,21 @@ export PKG_CONFIG_PATH
 # shellcheck disable=SC2046
 "${CC:-cc}" -shared -fPIC -o "$work/again.so" "$here/plugin/room_transport.c" \
   $(pkg-config --cflags selvage)
+
+echo "== scorer"
+# shellcheck disable=SC2046
+"${CC:-cc}" -shared -fPIC -Wall -Wextra -Werror -o "$work/drift.so" "$here/scorer/drift_scorer.c" \
+  $(pkg-config --cflags selvage)
+cat >"$work/scorer.toml" <<END
+[node]
+name = "one"
+state_dir = "$work/state"
+[model]
+scorer = "$work/drift.so"
+scorer_budget_us = 10000
+END
+"$work/prefix/bin/selvaged" --check-config --config "$work/scorer.toml" |
+  grep "drift.so scores windows of 8 samples in "
 
 echo "== conformance"
 "$work/prefix/bin/selvage" transport check "$work/plugin/room.so" --set directory="$work/room"

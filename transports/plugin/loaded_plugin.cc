@@ -1,14 +1,12 @@
 #include "transports/plugin/loaded_plugin.h"
 
-#include <dlfcn.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <utility>
+
+#include "transports/plugin/shared_object.h"
 
 namespace selvage {
 namespace {
@@ -92,13 +90,6 @@ class LocalDriver final : public PluginDriver {
 
 }  // namespace
 
-bool IsPluginName(const std::string& name) {
-  return !name.empty() && name.size() <= 31 &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-         });
-}
-
 absl::StatusOr<selvage_transport_api> CheckedApi(const selvage_transport_api* api,
                                                  const std::string& from) {
   if (api == nullptr) {
@@ -131,27 +122,9 @@ absl::StatusOr<selvage_transport_api> CheckedApi(const selvage_transport_api* ap
 }
 
 absl::StatusOr<selvage_transport_api> LoadPlugin(const std::string& path) {
-  struct stat file {};
-  if (stat(path.c_str(), &file) != 0 || !S_ISREG(file.st_mode)) {
-    return absl::NotFoundError("there is no plug-in " + path);
-  }
-  // It runs with all that the agent may do.
-  if ((file.st_mode & S_IWOTH) != 0) {
-    return absl::PermissionDeniedError("anybody may write to " + path + ": chmod o-w it first");
-  }
-  // A path without a slash would be looked for where libraries are.
-  const std::string name = path.find('/') == std::string::npos ? "./" + path : path;
-  void* const object = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (object == nullptr) {
-    const char* why = dlerror();
-    return absl::InvalidArgumentError(path + " cannot be loaded: " + (why ? why : "no reason"));
-  }
-  const auto plugin =
-      reinterpret_cast<selvage_transport_plugin_fn>(dlsym(object, SELVAGE_TRANSPORT_SYMBOL));
-  if (plugin == nullptr) {
-    return absl::InvalidArgumentError(path + " is no plug-in: it does not export " +
-                                      SELVAGE_TRANSPORT_SYMBOL);
-  }
+  const auto symbol = LoadSharedObject(path, SELVAGE_TRANSPORT_SYMBOL);
+  if (!symbol.ok()) return symbol.status();
+  const auto plugin = reinterpret_cast<selvage_transport_plugin_fn>(*symbol);
   return CheckedApi(plugin(SELVAGE_TRANSPORT_ABI), path);
 }
 

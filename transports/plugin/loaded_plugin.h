@@ -15,15 +15,12 @@ namespace selvage {
 absl::StatusOr<selvage_transport_api> CheckedApi(const selvage_transport_api* api,
                                                  const std::string& from);
 
-// Loads a shared object and leaves it loaded for the life of the process. NotFound without the
-// file, PermissionDenied when anybody may write to it, InvalidArgument when it is no plug-in.
+// Loads a shared object (shared_object.h says which errors); InvalidArgument too when its table is
+// not one that CheckedApi takes.
 absl::StatusOr<selvage_transport_api> LoadPlugin(const std::string& path);
 
 // An instance in this process. InvalidArgument with the plug-in's own words when it refuses.
 absl::StatusOr<std::unique_ptr<PluginDriver>> NewLocalDriver(const selvage_transport_api& api,
                                                              const PluginSettings& settings);
-
-// "a-z0-9-", 1 to 31 of them.
-bool IsPluginName(const std::string& name);
 
 }  // namespace selvage

@@ -166,6 +166,20 @@ BOOST_AUTO_TEST_CASE(plug_ins_are_refused_what_is_not_theirs) {
                "7:1", "settings");
 }
 
+BOOST_AUTO_TEST_CASE(a_scorer_in_a_shared_object_has_settings_and_stands_alone) {
+  const std::string head = "[node]\nname = \"n\"\nstate_dir = \"/tmp/x\"\n[model]\n";
+  const auto config = ParseConfig(
+      head + "scorer = \"/opt/drift.so\"\nscorer_settings = { depth = 3, fast = true }\n", "test");
+  BOOST_TEST_REQUIRE(config.ok(), config.status().ToString());
+  BOOST_TEST(config->model.wants_scorer());
+  BOOST_TEST(config->model.scorer == "/opt/drift.so");
+  BOOST_TEST(config->model.scorer_settings.at("depth") == "3");
+  BOOST_TEST(config->model.scorer_settings.at("fast") == "true");
+  CheckRefused(head + "scorer = \"drift.so\"\n", "5:10", "the whole path");
+  CheckRefused(head + "onnx = \"/a.onnx\"\nscorer = \"/b.so\"\n", "6:10", "beside 'onnx'");
+  CheckRefused(head + "scorer_settings = { depth = 3 }\n", "5:19", "'scorer' names none");
+}
+
 BOOST_AUTO_TEST_CASE(the_default_file_parses_also_with_every_key_switched_on) {
   std::string text = PrintDefaultConfig();
   const auto as_printed = ParseConfig(text, "default");
