@@ -98,6 +98,39 @@ std::vector<ShortId> Forwarder::CurrentPath(TrafficClass c, ShortId destination,
   return path;
 }
 
+Duration Forwarder::SlowTrip(const Topology::Edge& edge) const {
+  if (!edge.metric.slow) return Duration(0);
+  const auto one_way = [](const EdgeMetric& m) {
+    return std::clamp<Duration>(std::chrono::microseconds(m.latency_us), kSlowHopMin,
+                                kSlowRoundTripMax);
+  };
+  const Topology::Edge* back = routes_.topology().FindEdge(edge.reverse);
+  return one_way(edge.metric) + one_way(back != nullptr ? back->metric : edge.metric);
+}
+
+std::optional<Duration> Forwarder::SlowRoundTrip(TrafficClass c, ShortId destination) {
+  const Topology& topology = routes_.topology();
+  const int self = routes_.self_node();
+  const int target = topology.Find(destination);
+  if (self < 0 || target < 0) return std::nullopt;
+  const std::vector<SpfEntry>& tree = *routes_.Table(c, OwnFailures());
+  if (tree[static_cast<std::size_t>(target)].first.value == 0) return std::nullopt;
+  Duration sum{0};
+  if (!topology.has_slow()) return sum;
+  for (int node = target; node >= 0 && node != self;) {
+    const SpfEntry& entry = tree[static_cast<std::size_t>(node)];
+    const Topology::Edge* best = nullptr;
+    for (const Topology::Edge& e : topology.EdgesOf(entry.parent)) {
+      const bool taken = entry.parent != self || e.index == entry.first;
+      if (e.to != node || !taken) continue;
+      if (best == nullptr || EdgeCost(e.metric, c) < EdgeCost(best->metric, c)) best = &e;
+    }
+    if (best != nullptr) sum += SlowTrip(*best);
+    node = entry.parent;
+  }
+  return std::min(sum, kSlowRoundTripMax);
+}
+
 ForwardDecision Forwarder::Decide(Time now, DataHeader* header, AdjacencyIndex in,
                                   std::size_t payload_bytes) {
   deciding_bytes_ = payload_bytes;

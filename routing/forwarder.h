@@ -25,6 +25,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/frame.h"
@@ -94,6 +95,14 @@ class Forwarder {
   // `avoid`; `strict`: empty when there is none around them all. Empty: no path.
   std::vector<ShortId> CurrentPath(TrafficClass c, ShortId destination,
                                    const std::vector<ShortId>& avoid, bool strict);
+  // What slow radios on the path that a packet takes now may add to its round trip although all is
+  // well, as their nodes advertise it; 0: there are none. nullopt: there is no path. At most
+  // kSlowRoundTripMax, whatever others claim.
+  std::optional<Duration> SlowRoundTrip(TrafficClass c, ShortId destination);
+  static constexpr Duration kSlowRoundTripMax = std::chrono::minutes(10);
+  // Each way over a slow radio that has told no delay yet: a frame's air time is 0.1 s (SF7) to
+  // 4 s (SF12), and others wait before it.
+  static constexpr Duration kSlowHopMin = std::chrono::seconds(1);
 
  private:
   // Walks of a packet that may end in a hole for large frames which is the last way left.
@@ -118,6 +127,8 @@ class Forwarder {
   FailureSet OwnFailures() const;
   // Where paths around the nodes to avoid end, through them.
   SpfEntry RouteAnyhow(TrafficClass c, const FailureSet& failed, ShortId destination);
+  // There and back over an edge; 0 where it is no slow radio.
+  Duration SlowTrip(const Topology::Edge& edge) const;
 
   ShortId self_;
   RouteCache routes_;

@@ -30,6 +30,7 @@ Topology::Topology(std::vector<AdvertisedNode> nodes) {
                b.neighbor_index == a.index;
       });
       if (!listed) continue;
+      has_slow_ = has_slow_ || a.metric.slow;
       edges_[i].push_back(Edge{to, a.index, EdgeId{nodes[i].node, a.index},
                                EdgeId{a.neighbor, a.neighbor_index}, a.metric});
     }

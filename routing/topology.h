@@ -53,6 +53,8 @@ class Topology {
   const std::vector<Edge>& EdgesOf(int node) const {
     return edges_[static_cast<std::size_t>(node)];
   }
+  // Some edge is a slow radio's.
+  bool has_slow() const { return has_slow_; }
   // nullptr when there is no such edge.
   const Edge* FindEdge(EdgeId id) const;
 
@@ -66,6 +68,7 @@ class Topology {
  private:
   std::vector<ShortId> ids_;  // sorted
   std::vector<std::vector<Edge>> edges_;
+  bool has_slow_ = false;
 };
 
 }  // namespace selvage

@@ -201,18 +201,19 @@ std::vector<Sender::Settled> Sender::OnReceipt(Time now, ShortId from, ByteSpan 
   std::vector<Settled> out;
   const auto reports = DecodeReports(body);
   if (!reports) return out;
-  Duration rtt{-1};
-  for (const FlowReport& report : *reports) OnReport(now, from, report, &rtt, &out);
+  Measured measured;
+  for (const FlowReport& report : *reports) OnReport(now, from, report, &measured, &out);
   auto peer = peers_.find(from.value);
   if (peer == peers_.end()) return out;
-  if (rtt >= Duration(0)) {
-    peer->second.rtt.OnSample(rtt);
+  if (measured.slow >= Duration(0)) peer->second.slow_rtt.OnSample(measured.slow);
+  if (measured.rtt >= Duration(0)) {
+    peer->second.rtt.OnSample(measured.rtt);
     Hurry(now, from, &peer->second);
   }
   return out;
 }
 
-void Sender::OnReport(Time now, ShortId from, const FlowReport& report, Duration* rtt,
+void Sender::OnReport(Time now, ShortId from, const FlowReport& report, Measured* measured,
                       std::vector<Settled>* out) {
   const FlowKey key(from.value, report.flow);
   const auto found = flows_.find(key);
@@ -223,7 +224,8 @@ void Sender::OnReport(Time now, ShortId from, const FlowReport& report, Duration
   // The longest trip of those that were sent once (Karn): it contains the receiver's batching.
   auto measure = [&](const Kept& k) {
     if (k.attempts != 1 || k.held || k.late_copy) return;
-    *rtt = std::max(*rtt, now - k.last_sent);
+    Duration* sample = k.sent_slow ? &measured->slow : &measured->rtt;
+    *sample = std::max(*sample, now - k.last_sent);
     if (!k.second && k.last_sent > peer.worry_began) peer.worries = 0;
   };
   auto settle = [&](std::uint64_t first, std::uint64_t last) {
@@ -253,7 +255,7 @@ void Sender::OnReport(Time now, ShortId from, const FlowReport& report, Duration
       if (!k.held) ++flow.held;
       k.held = true;
       k.overdue_at = kNever;
-      k.next_attempt = now + kHeldPause;
+      k.next_attempt = now + (k.slow > Duration(0) ? Pause(peer, k) : kHeldPause);
       Schedule(it->second, &k);
     }
   }
@@ -281,7 +283,8 @@ void Sender::ReportGone(Time now, const FlowKey& key, Epoch epoch, std::uint64_t
     if (it->first.second > next) gone.ranges.push_back({next, it->first.second - 1});
     next = outbox_.at(it->second).last + 1;
   }
-  flow->gone_not_before = now + peers_[key.first].rtt.Timeout();
+  const Kept& head = outbox_.at(flow->pending.lower_bound({epoch.value, 0})->second);
+  flow->gone_not_before = now + std::max(peers_[key.first].rtt.Timeout(), PathTimeOf(head));
   ++counters_.gone_reports;
   OutgoingMessage m;
   m.to = ShortId(key.first);
@@ -302,6 +305,7 @@ void Sender::Hurry(Time now, ShortId to, Peer* peer) {
     for (const auto& [place, number] : f->second.pending) {
       Kept& k = outbox_.at(number);
       if (k.next_attempt == kNever || k.next_attempt <= at || k.held) continue;
+      if (k.slow > Duration(0)) continue;  // LeaveSlow's
       k.next_attempt = at;
       Schedule(number, &k);
     }
@@ -314,6 +318,50 @@ void Sender::OnMapChanged(Time now) {
     peer.map_heeded = now;
     Hurry(now, ShortId(to), &peer);
   }
+  OnPathsChanged(now);
+}
+
+void Sender::OnPathsChanged(Time now) {
+  for (auto& [to, peer] : peers_) {
+    if (peer.slow_under_way) LeaveSlow(now, ShortId(to), &peer);
+  }
+}
+
+void Sender::LeaveSlow(Time now, ShortId to, Peer* peer) {
+  peer->slow_under_way = false;
+  for (auto f = flows_.lower_bound({to.value, 0}); f != flows_.end() && f->first.first == to.value;
+       ++f) {
+    for (const auto& [place, number] : f->second.pending) {
+      Kept& k = outbox_.at(number);
+      if (k.slow <= Duration(0)) continue;
+      const Duration slow = PathTimeOf(k);
+      if (slow >= k.slow) {  // a copy more over the same radios would change nothing
+        peer->slow_under_way = true;
+        continue;
+      }
+      k.slow = slow;
+      if (slow > Duration(0)) {
+        peer->slow_under_way = true;
+        k.slow_until = now + slow;
+      }
+      const Time at = slow > Duration(0) ? k.slow_until : now + peer->window.Timeout(peer->rtt);
+      if (k.next_attempt == kNever || k.next_attempt <= at || k.held) continue;
+      k.next_attempt = at;
+      Schedule(number, &k);
+    }
+  }
+}
+
+Duration Sender::PathTimeOf(const Kept& k) const {
+  if (!path_time_) return Duration(0);
+  return path_time_(k.message.to, k.message.traffic_class);
+}
+
+Duration Sender::Pause(const Peer& peer, const Kept& k) const {
+  if (k.slow <= Duration(0)) return peer.window.Timeout(peer.rtt);
+  Duration pause = std::max<Duration>(k.slow, peer.slow_rtt.srtt() * 3 / 2);
+  for (int i = 1; i < k.slow_tries && pause < kSlowPauseMax; ++i) pause *= 2;
+  return std::min<Duration>(pause, kSlowPauseMax);
 }
 
 MessageId Sender::IdOf(const OutboxRecord& r) const {
@@ -402,6 +450,16 @@ void Sender::LeaveWindow(std::uint64_t number, Kept* k) {
 }
 
 void Sender::OnDue(Time now, std::uint64_t number, Kept* k) {
+  if (now < k->slow_until) {
+    // A faster path came and went: the copy that is with the slow radios still has its time.
+    const Duration slow = PathTimeOf(*k);
+    if (slow > Duration(0)) {
+      k->slow = slow;
+      peers_[k->message.to.value].slow_under_way = true;
+      k->next_attempt = k->slow_until;
+      return;
+    }
+  }
   if (k->attempts > 0 && !k->held) {
     peers_[k->message.to.value].window.OnTimeout(now, k->last_sent);
   }
@@ -443,8 +501,15 @@ void Sender::Attempt(Time now, Kept* k) {
   k->held = false;
   ++k->attempts;
   k->last_sent = now;
-  k->next_attempt = now + peer.window.Timeout(peer.rtt);
-  k->overdue_at = critical ? now + peer.rtt.Overdue() : kNever;
+  k->slow = PathTimeOf(*k);
+  k->sent_slow = k->slow > Duration(0);
+  k->slow_tries += k->sent_slow;
+  k->next_attempt = now + Pause(peer, *k);
+  if (k->sent_slow) {
+    peer.slow_under_way = true;
+    k->slow_until = k->next_attempt;
+  }
+  k->overdue_at = critical && !k->sent_slow ? now + peer.rtt.Overdue() : kNever;
 }
 
 void Sender::OnTimeout(Time now) {

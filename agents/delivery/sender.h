@@ -23,6 +23,11 @@
 // for room in its destination's window, critical first, then oldest first. What is critical leaves
 // for the first time at once: it has no time to wait.
 //
+// Where the path leads over slow radios (SetPathTime) the measured round trip of other paths says
+// nothing, and each copy costs money or legal air time. The first retry then waits for as long as
+// the radios say that an answer may take, and each further one twice as long: some ten copies a
+// day over a message satellite. Late answers are no reason to worry there.
+//
 // Bounded by Limits. Each event costs O(log n): messages are indexed by deadline and by
 // (destination, flow, epoch, sequence). Sans-I/O.
 #pragma once
@@ -78,10 +83,17 @@ class Sender {
   static constexpr int kSecondsMax = 64;
   // The destination has it in memory, waiting for its turn: only its restart could lose it.
   static constexpr Duration kHeldPause = 300ms;
+  // Between two copies over slow radios, at most: a message satellite may be out of sight so long.
+  static constexpr Duration kSlowPauseMax = std::chrono::hours(6);
 
   Sender(EndToEndCipher* cipher, ShortId self, Epoch epoch, Limits limits);
   Sender(EndToEndCipher* cipher, ShortId self, Epoch epoch)
       : Sender(cipher, self, epoch, Limits()) {}
+
+  // What slow radios on the present path to a node may add to a round trip; 0: there are none.
+  using PathTime = std::function<Duration(ShortId to, TrafficClass c)>;
+  // Without it no path is slow. `path_time` must outlive this.
+  void SetPathTime(PathTime path_time) { path_time_ = std::move(path_time); }
 
   // Takes up what the last life left in the outbox; sent from the next OnTimeout on.
   void Load(Time now, Store& store);
@@ -117,6 +129,8 @@ class Sender {
   // come and go all the time it says nothing.
   static constexpr Duration kMapPause = 1s;
   void OnMapChanged(Time now);
+  // Or a link is used again that was left for a moment: what waits for slow radios may do better.
+  void OnPathsChanged(Time now);
   void OnTimeout(Time now);
   Time NextDeadline() const;
   bool idle() const { return packets_.empty() && expired_.empty() && writes_.empty(); }
@@ -169,6 +183,10 @@ class Sender {
     bool handed = false;     // a carrier has it
     int in_window = 0;       // packets of it that occupy the window
     std::uint32_t attempts = 0;
+    Duration slow{0};        // what slow radios add to the path that it waits for; 0: nothing
+    bool sent_slow = false;  // the last attempt went over slow radios
+    int slow_tries = 0;      // how many did
+    Time slow_until{};       // no copy more over slow radios before
     std::uint8_t attempt_base = 0;  // first value of the header's attempt
     Time last_sent{};
     Time next_attempt = kNever;
@@ -188,7 +206,9 @@ class Sender {
     Time gone_not_before{};
   };
   struct Peer {
-    RoundTrip rtt;
+    RoundTrip rtt;       // over paths without slow radios
+    RoundTrip slow_rtt;  // ... and with
+    bool slow_under_way = false;  // something waits for an answer over slow radios
     Time worried_until{};
     Time worry_began{};
     int worries = 0;  // in a row: no receipt for anything sent on one path since the first
@@ -218,10 +238,19 @@ class Sender {
   void Pump(Time now, Peer* peer);
   // The way to `to` works (again): nobody waits longer than the round trip asks for.
   void Hurry(Time now, ShortId to, Peer* peer);
+  // What waits for slow radios, and has a faster path now, goes over that soon.
+  void LeaveSlow(Time now, ShortId to, Peer* peer);
   void Worry(Time now, ShortId to);
   void BeginWorry(Time now, ShortId to, Peer* peer);
-  void OnReport(Time now, ShortId from, const FlowReport& report, Duration* rtt,
+  struct Measured {
+    Duration rtt{-1};
+    Duration slow{-1};  // over slow radios
+  };
+  void OnReport(Time now, ShortId from, const FlowReport& report, Measured* measured,
                 std::vector<Settled>* out);
+  Duration PathTimeOf(const Kept& k) const;
+  // From an attempt to the next one.
+  Duration Pause(const Peer& peer, const Kept& k) const;
   // Tells the destination what will never come, when it is known to wait.
   void ReportGone(Time now, const FlowKey& key, Epoch epoch, std::uint64_t floor, Flow* flow);
 
@@ -235,6 +264,7 @@ class Sender {
   Outbox outbox_;
   std::set<std::pair<Time, std::uint64_t>> deadlines_;
   std::set<std::uint32_t> ready_;  // peers to pump
+  PathTime path_time_;
   std::size_t bytes_ = 0;
   std::vector<OutgoingPacket> packets_;
   std::vector<Settled> expired_;

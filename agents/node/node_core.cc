@@ -50,6 +50,7 @@ NodeCore::Impl::Impl(Time now, Init init, Store& store)
   handshakes_.SetWall(init.wall);
   map_.SetWall(init.wall);
   map_.Load(now, store);
+  sender_.SetPathTime([this](ShortId to, TrafficClass c) { return SlowRoundTrip(to, c); });
   sender_.Load(now, store);
   custody_.Load(now, store);
   LoadModels(now, store);

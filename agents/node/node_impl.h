@@ -336,6 +336,8 @@ struct NodeCore::Impl {
   // Makes the packet avoid the relays it would take. False: there is no other path.
   bool LeadAround(DataHeader* header);
   bool FirstHopDoubtful(const DataHeader& header);
+  // What slow radios may add to a round trip to `to`.
+  Duration SlowRoundTrip(ShortId to, TrafficClass c);
   // What everything held for `a` does now that `a` is not to be used.
   void ResendElsewhere(Time now, Adjacency* a, std::vector<HeldFrame> frames);
   void CountDrop(std::uint64_t* reason) {

@@ -331,6 +331,7 @@ void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
     a->monitor.ForgetOutstanding();
     a->monitor.detector().Excuse(now + kCleared);
     MapUp(a);
+    sender_.OnPathsChanged(now);
   } else if (usable) {
     // Healing is off: the verdict is shown, nothing acts on it.
     a->monitor.held().TakeAll();

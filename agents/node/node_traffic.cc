@@ -483,6 +483,13 @@ void NodeCore::Impl::ResendElsewhere(Time now, Adjacency* a, std::vector<HeldFra
       CountDrop(&counters_.dropped_resend_limit);
       continue;
     }
+    // Where each frame is a bill, doubt is no reason to pay the same radio again.
+    if (links_[a->link].info.idle_gap >= kNoHellos &&
+        forwarder_.AlternateRoute(f.header.traffic_class, f.header.destination, a->index)
+                .first.value == 0) {
+      CountDrop(&counters_.dropped_exhausted);
+      continue;
+    }
     // The first walk may go on beyond the silence: this one must not be taken for it.
     ++f.header.walk;
     f.header.carried.Add({self_, a->index});

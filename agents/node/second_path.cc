@@ -59,6 +59,19 @@ bool NodeCore::Impl::FirstHopDoubtful(const DataHeader& header) {
   return a != nullptr && (a->doubted || a->monitor.detector().asked());
 }
 
+// Without a path a packet is tried over every link that may work (routing/forwarder.h): the copy
+// waits for the slowest of them.
+Duration NodeCore::Impl::SlowRoundTrip(ShortId to, TrafficClass c) {
+  if (const auto known = forwarder_.SlowRoundTrip(c, to)) return *known;
+  Duration longest{0};
+  for (const Adjacency* a : present_) {
+    if (!a->slow || (a->confirmed && !Usable(*a))) continue;
+    longest = std::max({longest, links_[a->link].info.patience, a->monitor.srtt(),
+                        2 * Forwarder::kSlowHopMin});
+  }
+  return longest;
+}
+
 void NodeCore::Impl::SendPackets(Time now, std::vector<OutgoingPacket> packets) {
   using Paths = OutgoingPacket::Paths;
   for (OutgoingPacket& p : packets) {

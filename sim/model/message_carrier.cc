@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint16_t kEverybody = 0xffff;
 // As transports/radios/sbd_link.h: frames wait for the sky.
 constexpr Duration kLate = std::chrono::hours(6);
-constexpr Duration kPatience = std::chrono::minutes(3);
+constexpr Duration kPatience = std::chrono::minutes(5);
 constexpr std::uint64_t kRateBps = 40;
 // When the simulated world begins, for days and months of the budget.
 constexpr WallSeconds kWall = 1700000000;

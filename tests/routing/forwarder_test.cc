@@ -43,6 +43,37 @@ struct AtOne {
 
 }  // namespace
 
+BOOST_FIXTURE_TEST_CASE(slow_radios_on_the_path_add_what_both_their_ends_advertise, AtOne) {
+  const auto trip = [&](std::uint32_t to) {
+    return forwarder.SlowRoundTrip(TrafficClass::kCritical, ShortId(to));
+  };
+  BOOST_TEST((trip(2) == Duration(0)));
+  std::vector<AdvertisedNode> nodes = Triangle();
+  const auto make_slow = [&](int node, int line, std::uint32_t latency_us) {
+    EdgeMetric& m = nodes[static_cast<std::size_t>(node)].adjacencies[line].metric;
+    m.slow = true;
+    m.tariff = Tariff::kDear;
+    m.latency_us = latency_us;
+  };
+  make_slow(0, 0, 30'000'000);  // 1 - 2, a message satellite
+  make_slow(1, 0, 20'000'000);
+  forwarder.routes().SetTopology(Topology(nodes));
+  BOOST_TEST((trip(2) == Duration(0)));  // by 3
+  BOOST_TEST((trip(3) == Duration(0)));
+  forwarder.SetAdjacency(AdjacencyIndex(2), ShortId(3), false);
+  BOOST_TEST((trip(2) == 50s));
+  BOOST_TEST((trip(3) == 50s));  // by 2
+  forwarder.SetAdjacency(AdjacencyIndex(1), ShortId(2), false, true);
+  BOOST_TEST(!trip(2).has_value());
+  BOOST_TEST(!trip(9).has_value());
+  // A radio that has told no delay yet, and one that tells an absurd one.
+  forwarder.SetAdjacency(AdjacencyIndex(1), ShortId(2), true);
+  make_slow(0, 0, 0);
+  make_slow(1, 0, 4'000'000'000);
+  forwarder.routes().SetTopology(Topology(nodes));
+  BOOST_TEST((trip(2) == Forwarder::kSlowRoundTripMax));
+}
+
 BOOST_FIXTURE_TEST_CASE(what_is_too_long_for_a_link_takes_another_and_says_why, AtOne) {
   forwarder.SetPayloadLimit(AdjacencyIndex(1), 500);
   DataHeader small = Packet(2);

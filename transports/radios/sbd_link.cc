@@ -277,7 +277,7 @@ std::vector<TransportOption> SbdOptions() {
           {"baud", Kind::kInteger, "19200", 9600, 921600},
           {"credits_per_month", Kind::kInteger, "500", 1, 1'000'000'000},
           {"control_credits_per_day", Kind::kInteger, "60", 1, 1'000'000'000},
-          {"patience_s", Kind::kInteger, "180", 1, 3600}};
+          {"patience_s", Kind::kInteger, "300", 1, 3600}};
 }
 
 absl::StatusOr<std::unique_ptr<Transport>> CreateSbd(const TransportContext& context) {
@@ -313,7 +313,7 @@ absl::StatusOr<std::unique_ptr<Transport>> CreateSbd(const TransportContext& con
         "(credits_per_month = 500)");
   }
   o.credits.control_day = Number(config, "control_credits_per_day", 60);
-  o.patience = std::chrono::seconds(Number(config, "patience_s", 180));
+  o.patience = std::chrono::seconds(Number(config, "patience_s", 300));
   std::uint64_t seed = 0;
   if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
     return absl::UnavailableError("the system gives no random numbers");

@@ -35,7 +35,9 @@ class SbdLink final : public SmallLink {
     std::string port;
     int baud = 19200;
     CreditBudget::Limits credits;
-    Duration patience = std::chrono::minutes(3);
+    // Sessions fail now and then (a fifth of them), and wait one minute, then two: both ends may
+    // do so once or twice before an answer comes, with nothing wrong.
+    Duration patience = std::chrono::minutes(5);
   };
   static constexpr std::size_t kAddressBytes = 4;
   static constexpr std::size_t kUnitBytes = satellite::kMtBytesMax - kAddressBytes;

@@ -563,5 +563,82 @@ BOOST_AUTO_TEST_CASE(the_outbox_survives_a_restart_with_its_numbers) {
   BOOST_TEST(settled[0].delivered);
 }
 
+BOOST_AUTO_TEST_CASE(over_slow_radios_a_retry_waits_for_their_round_trip_and_then_twice_that) {
+  Sending s;
+  s.LearnRoundTrip(5ms);
+  s.sender.SetPathTime([](ShortId, TrafficClass) { return Duration(130s); });
+  OutgoingMessage m = s.Message(kCritical, 10);
+  m.deadline = 24h;
+  s.Accept(m);
+  BOOST_TEST(s.Due() == 1u);
+  const Time sent = s.now;
+  for (const Duration pause : {130s, 260s, 520s, 1040s}) {
+    const Time last = s.now;
+    s.now = last + pause - 1ms;
+    BOOST_TEST(s.Due() == 0u);
+    s.now = last + pause;
+    BOOST_TEST(s.Due() == 1u);
+  }
+  int copies = 0;
+  while (s.now < sent + 24h - 1min) {
+    s.now += 1min;
+    const std::size_t due = s.Due();
+    copies += static_cast<int>(due);
+  }
+  BOOST_TEST(copies >= 4);
+  BOOST_TEST(copies <= 8);
+  BOOST_TEST(s.sender.counters().worries == 0u);
+  s.now = sent + 24h;
+  s.Packets();
+  BOOST_TEST(s.sender.TakeExpired().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_faster_path_is_taken_at_once_by_what_waits_for_slow_radios) {
+  Sending s;
+  Duration slow = 130s;
+  s.LearnRoundTrip(5ms);
+  s.sender.SetPathTime([&](ShortId, TrafficClass) { return slow; });
+  OutgoingMessage m = s.Message(kReliable, 10);
+  s.Accept(m);
+  BOOST_TEST(s.Due() == 1u);
+  // The same path: no change of the map is worth a copy.
+  for (int i = 0; i < 50; ++i) {
+    s.now += 2s;
+    s.sender.OnMapChanged(s.now);
+    BOOST_TEST(s.Due() == 0u);
+  }
+  // Two changes in a row: the second one, unheeded at first, opens the way.
+  s.now += 10ms;
+  s.sender.OnMapChanged(s.now);
+  slow = Duration(0);
+  s.now += 10ms;
+  s.sender.OnMapChanged(s.now);
+  BOOST_TEST(s.Due() == 0u);
+  std::size_t sent = 0;
+  while (sent == 0 && s.sender.NextDeadline() < kNever) {
+    s.now = std::max(s.now, s.sender.NextDeadline());
+    sent = s.Due();
+  }
+  BOOST_TEST(sent == 1u);
+  BOOST_TEST(ToMillis(s.now - TimeFromNanos(1'000'000'000)) < 103'000);
+}
+
+BOOST_AUTO_TEST_CASE(answers_over_slow_radios_leave_the_round_trip_of_fast_paths_alone) {
+  Sending s;
+  Duration slow = 130s;
+  s.LearnRoundTrip(5ms);
+  s.sender.SetPathTime([&](ShortId, TrafficClass) { return slow; });
+  for (std::uint64_t i = 1; i <= 5; ++i) {
+    s.Accept(s.Message(kReliable, 10));
+    BOOST_TEST(s.Due() == 1u);
+    s.now += 100s;
+    BOOST_TEST(s.Receipt(kReliable, i).size() == 1u);
+  }
+  slow = Duration(0);
+  s.Accept(s.Message(kReliable, 10));
+  BOOST_TEST(s.Due() == 1u);
+  BOOST_TEST((s.sender.NextDeadline() == s.now + RoundTrip::kTimeoutMin));
+}
+
 }  // namespace
 }  // namespace selvage

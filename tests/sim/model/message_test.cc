@@ -159,5 +159,28 @@ BOOST_FIXTURE_TEST_CASE(two_agents_pass_an_alarm_by_messages_alone_and_idle_for_
   }
 }
 
+struct Alarms : Talk {
+  Alarms() { layout.flows[0].deadline_s = 900; }
+};
+
+BOOST_FIXTURE_TEST_CASE(an_alarm_each_twenty_minutes_gets_through_for_a_few_credits, Alarms) {
+  constexpr int kAlarms = 36;
+  std::uint64_t before = 0;
+  ns3::Simulator::Schedule(ns3::Hours(2), [&] { before = modems[0]->credits(); });
+  for (int i = 0; i < kAlarms; ++i) {
+    ns3::Simulator::Schedule(ns3::Hours(2) + ns3::Minutes(20 * i),
+                             [this, i] { protocol->Send(0, static_cast<std::uint32_t>(i)); });
+  }
+  ns3::Simulator::Stop(ns3::Hours(2) + ns3::Minutes(20 * kAlarms));
+  ns3::Simulator::Run();
+  const double credits = static_cast<double>(modems[0]->credits() - before) / kAlarms;
+  BOOST_TEST_MESSAGE(arrived << " of " << kAlarms << " alarms, " << credits << " credits each");
+  BOOST_TEST(arrived >= kAlarms * 9 / 10);
+  BOOST_TEST(arrived <= kAlarms);
+  // The alarm is two (51 to 100 bytes), its receipt as many, and one says that the receipt came; a
+  // second copy now and then comes on top.
+  BOOST_TEST(credits <= 10);
+}
+
 }  // namespace
 }  // namespace selvage::sim

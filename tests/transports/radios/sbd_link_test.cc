@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(frames_cross_in_messages_and_the_bill_is_what_the_operator_
   BOOST_TEST(a.info.slow);
   BOOST_TEST((a.info.tariff == Tariff::kDear));
   BOOST_TEST((a.info.idle_gap == kNoHellos));
-  BOOST_TEST((a.info.patience == Duration(180s)));
+  BOOST_TEST((a.info.patience == Duration(300s)));
   la->Send(PeerAddress::Broadcast(), Pattern(40));
   la->Flush();
   BOOST_REQUIRE(Wait([&] { return b.frames.size() == 1; }));

@@ -1,0 +1,142 @@
+// Messages over radios where each frame is a bill or minutes long: few copies, told in time.
+#define BOOST_TEST_MODULE slow_radio_test
+#include <boost/test/unit_test.hpp>
+
+#include "tests/agents/node/mesh.h"
+
+namespace selvage {
+namespace {
+
+constexpr Duration kMessageTrip = 40s;  // a modem sends a message in some 40 s, one at a time
+
+// As transports/radios/sbd_link.cc.
+void MakeMessageModem(LinkInfo* info) {
+  info->transport = "satellite";
+  info->rate_bps = 40;
+  info->slow = true;
+  info->tariff = Tariff::kDear;
+  info->idle_gap = kNoHellos;
+  info->patience = std::chrono::minutes(5);
+}
+
+// Two nodes, joined by message modems (l0) and, when asked for, by a cable (l1).
+struct MessagePair {
+  explicit MessagePair(bool cable) : mesh(11) {
+    mesh.Add("a");
+    mesh.Add("b");
+    ChannelModel sky;
+    sky.delay = kMessageTrip;
+    mesh.Join("a", "b", sky);
+    if (cable) mesh.Join("a", "b");
+    mesh.shape_link = [](LinkInfo* info) {
+      if (info->name == "l0") MakeMessageModem(info);
+    };
+    mesh.may_send = [this](const Mesh::Node& n, const SendFrame& f) {
+      if (f.link == LinkId(0)) {
+        ++frames[n.name];
+        if (f.data) ++copies[n.name];
+        return sky_works;
+      }
+      return cable_works;
+    };
+    mesh.StartAll();
+    mesh.Run(std::chrono::hours(2));
+    frames.clear();
+    copies.clear();
+  }
+  std::uint64_t Send(TrafficClass c, Duration deadline) {
+    Mesh::Node& a = mesh.Find("a");
+    std::string why;
+    const auto to = mesh.Find("b").identity.certificate.id;
+    const auto number = a.core->Submit(mesh.now(), {to, c, 7, Bytes(24, 1), deadline}, &why);
+    BOOST_TEST(number != 0u, why);
+    mesh.Drain(a);
+    return number;
+  }
+  int Reports(std::uint64_t number, MessageReport::What what) {
+    int n = 0;
+    for (const MessageReport& r : mesh.Find("a").reports) {
+      n += r.message == number && r.what == what;
+    }
+    return n;
+  }
+  Mesh mesh;
+  bool sky_works = true;
+  bool cable_works = true;
+  std::map<std::string, int> frames;  // over the sky
+  std::map<std::string, int> copies;  // ... with data
+};
+
+BOOST_AUTO_TEST_CASE(an_alarm_over_message_modems_is_sent_once_and_answered_once) {
+  MessagePair pair(false);
+  for (int i = 0; i < 3; ++i) {
+    const auto number = pair.Send(TrafficClass::kCritical, 15min);
+    pair.mesh.Run(20min);
+    BOOST_TEST(pair.Reports(number, MessageReport::What::kDelivered) == 1);
+    BOOST_TEST(pair.copies["a"] == i + 1);
+    BOOST_TEST(pair.copies["b"] == i + 1);  // receipts
+  }
+  BOOST_TEST(pair.mesh.Find("b").delivered.size() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(an_alarm_that_no_satellite_takes_is_repeated_rarely_and_told_in_time) {
+  MessagePair pair(false);
+  pair.sky_works = false;
+  const auto number = pair.Send(TrafficClass::kCritical, 15min);
+  pair.mesh.Run(15min - 1s);
+  BOOST_TEST(pair.Reports(number, MessageReport::What::kFailed) == 0);
+  pair.mesh.Run(2s);
+  BOOST_TEST(pair.Reports(number, MessageReport::What::kFailed) == 1);
+  BOOST_TEST(pair.copies["a"] >= 2);
+  BOOST_TEST(pair.copies["a"] <= 5);
+}
+
+BOOST_AUTO_TEST_CASE(a_day_without_a_satellite_costs_some_ten_copies_of_a_reliable_message) {
+  MessagePair pair(false);
+  pair.sky_works = false;
+  const auto number = pair.Send(TrafficClass::kReliable, Duration(0));
+  pair.mesh.Run(std::chrono::hours(24) - 1min);
+  BOOST_TEST(pair.copies["a"] >= 3);
+  BOOST_TEST(pair.copies["a"] <= 16);
+  pair.mesh.Run(2min);
+  BOOST_TEST(pair.Reports(number, MessageReport::What::kFailed) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_waits_for_a_satellite_takes_the_cable_as_soon_as_that_is_back) {
+  MessagePair pair(true);
+  pair.cable_works = false;
+  pair.mesh.Run(1min);
+  pair.sky_works = false;
+  const auto number = pair.Send(TrafficClass::kReliable, Duration(0));
+  pair.mesh.Run(20min);
+  BOOST_TEST(pair.Reports(number, MessageReport::What::kDelivered) == 0);
+  pair.cable_works = true;
+  pair.mesh.Run(30s);
+  BOOST_TEST(pair.Reports(number, MessageReport::What::kDelivered) == 1);
+  BOOST_TEST(pair.copies["a"] <= 8);
+}
+
+BOOST_AUTO_TEST_CASE(round_trips_by_satellite_do_not_make_the_cable_slow) {
+  MessagePair pair(true);
+  pair.cable_works = false;
+  pair.mesh.Run(1min);
+  for (int i = 0; i < 3; ++i) {
+    pair.Send(TrafficClass::kCritical, 5min);
+    pair.mesh.Run(5min);
+  }
+  BOOST_TEST(pair.copies["b"] >= 3);
+  pair.cable_works = true;
+  pair.mesh.Run(10min);
+  // One lost answer on the cable: it is asked again within a second, not in minutes.
+  pair.Send(TrafficClass::kCritical, 1min);
+  pair.mesh.Run(1s);
+  pair.cable_works = false;
+  const auto number = pair.Send(TrafficClass::kCritical, 1min);
+  pair.mesh.Run(20ms);
+  pair.cable_works = true;
+  pair.mesh.Run(1s);
+  BOOST_TEST(pair.Reports(number, MessageReport::What::kDelivered) == 1);
+}
+
+}  // namespace
+}  // namespace selvage
