@@ -41,10 +41,10 @@ bool LinkStateDatabase::Wants(ShortId origin, LinkStateVersion version) const {
 }
 
 Topology LinkStateDatabase::BuildTopology() const {
-  std::vector<AdvertisedNode> nodes;
+  std::vector<AdvertisedNodeView> nodes;
   nodes.reserve(records_.size());
   for (const auto& [id, record] : records_) nodes.push_back({ShortId(id), record.adjacencies});
-  return Topology(std::move(nodes));
+  return Topology::Of(std::move(nodes));
 }
 
 std::size_t LinkStateDatabase::Expire(Time now, ShortId self) {

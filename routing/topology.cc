@@ -1,41 +1,67 @@
 #include "routing/topology.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace selvage {
 
-Topology::Topology(std::vector<AdvertisedNode> nodes) {
-  std::stable_sort(
-      nodes.begin(), nodes.end(),
-      [](const AdvertisedNode& a, const AdvertisedNode& b) { return a.node < b.node; });
-  for (std::size_t i = 0; i < nodes.size();) {
-    std::size_t last = i;
-    while (last + 1 < nodes.size() && nodes[last + 1].node == nodes[i].node) ++last;
-    if (i != last)
-      nodes.erase(nodes.begin() + static_cast<std::ptrdiff_t>(i),
-                  nodes.begin() + static_cast<std::ptrdiff_t>(last));
-    ++i;
+namespace {
+
+std::vector<AdvertisedNodeView> ViewsOf(const std::vector<AdvertisedNode>& nodes) {
+  std::vector<AdvertisedNodeView> out;
+  out.reserve(nodes.size());
+  for (const AdvertisedNode& n : nodes) out.push_back({n.node, n.adjacencies});
+  return out;
+}
+
+}  // namespace
+
+Topology::Topology(const std::vector<AdvertisedNode>& nodes) { Build(ViewsOf(nodes)); }
+
+Topology Topology::Of(std::vector<AdvertisedNodeView> nodes) {
+  Topology out;
+  out.Build(std::move(nodes));
+  return out;
+}
+
+void Topology::Build(std::vector<AdvertisedNodeView> nodes) {
+  const auto before = [](const AdvertisedNodeView& a, const AdvertisedNodeView& b) {
+    return a.node < b.node;
+  };
+  if (!std::is_sorted(nodes.begin(), nodes.end(), before)) {
+    std::stable_sort(nodes.begin(), nodes.end(), before);
   }
-  ids_.reserve(nodes.size());
-  for (const AdvertisedNode& n : nodes) ids_.push_back(n.node);
-  edges_.resize(ids_.size());
+  std::size_t kept = 0;
+  std::size_t listed = 0;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    edges_[i].reserve(nodes[i].adjacencies.size());
+    if (i + 1 < nodes.size() && nodes[i + 1].node == nodes[i].node) continue;  // the last counts
+    listed += nodes[i].adjacencies.size();
+    nodes[kept++] = nodes[i];
+  }
+  nodes.resize(kept);
+  ids_.reserve(nodes.size());
+  for (const AdvertisedNodeView& n : nodes) ids_.push_back(n.node);
+  parts_.reserve(nodes.size());
+  edges_.reserve(listed);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const std::size_t first = edges_.size();
     for (const AdvertisedAdjacency& a : nodes[i].adjacencies) {
       const int to = Find(a.neighbor);
       if (to < 0 || to == static_cast<int>(i) || a.index.value == 0) continue;
       const auto& back = nodes[static_cast<std::size_t>(to)].adjacencies;
-      const bool listed = std::any_of(back.begin(), back.end(), [&](const AdvertisedAdjacency& b) {
+      const bool mutual = std::any_of(back.begin(), back.end(), [&](const AdvertisedAdjacency& b) {
         return b.neighbor == nodes[i].node && b.index == a.neighbor_index &&
                b.neighbor_index == a.index;
       });
-      if (!listed) continue;
+      if (!mutual) continue;
       has_slow_ = has_slow_ || a.metric.slow;
-      edges_[i].push_back(Edge{to, a.index, EdgeId{nodes[i].node, a.index},
-                               EdgeId{a.neighbor, a.neighbor_index}, a.metric});
+      edges_.push_back(Edge{to, a.index, EdgeId{nodes[i].node, a.index},
+                            EdgeId{a.neighbor, a.neighbor_index}, a.metric});
     }
-    std::sort(edges_[i].begin(), edges_[i].end(),
+    std::sort(edges_.begin() + static_cast<std::ptrdiff_t>(first), edges_.end(),
               [](const Edge& a, const Edge& b) { return a.index < b.index; });
+    parts_.push_back({static_cast<std::uint32_t>(first),
+                      static_cast<std::uint32_t>(edges_.size() - first)});
   }
 }
 
@@ -56,15 +82,17 @@ const Topology::Edge* Topology::FindEdge(EdgeId id) const {
 void Topology::Deter(ShortId id) {
   const int node = Find(id);
   if (node < 0) return;
-  for (Edge& e : edges_[static_cast<std::size_t>(node)]) {
-    e.metric.latency_us = kLatencyUsMax;
-    e.metric.loss_permille = kLossPermilleMax;
+  const Part& part = parts_[static_cast<std::size_t>(node)];
+  for (std::uint32_t i = 0; i < part.count; ++i) {
+    EdgeMetric& metric = edges_[part.first + i].metric;
+    metric.latency_us = kLatencyUsMax;
+    metric.loss_permille = kLossPermilleMax;
   }
 }
 
 void Topology::Bar(ShortId id) {
   const int node = Find(id);
-  if (node >= 0) edges_[static_cast<std::size_t>(node)].clear();
+  if (node >= 0) parts_[static_cast<std::size_t>(node)].count = 0;
 }
 
 }  // namespace selvage

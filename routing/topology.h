@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "core/frame.h"
 #include "core/ids.h"
 #include "routing/path_cost.h"
@@ -31,6 +32,12 @@ struct AdvertisedNode {
   std::vector<AdvertisedAdjacency> adjacencies;
 };
 
+// The same, owned by somebody else.
+struct AdvertisedNodeView {
+  ShortId node;
+  absl::Span<const AdvertisedAdjacency> adjacencies;
+};
+
 class Topology {
  public:
   struct Edge {
@@ -43,15 +50,17 @@ class Topology {
 
   Topology() = default;
   // `nodes` in any order; a node listed twice counts once (the last).
-  explicit Topology(std::vector<AdvertisedNode> nodes);
+  explicit Topology(const std::vector<AdvertisedNode>& nodes);
+  static Topology Of(std::vector<AdvertisedNodeView> nodes);
 
   int size() const { return static_cast<int>(ids_.size()); }
   // Dense number of a node, -1 when it is not on the map.
   int Find(ShortId id) const;
   ShortId IdOf(int node) const { return ids_[static_cast<std::size_t>(node)]; }
   // Edges that leave `node`, by index.
-  const std::vector<Edge>& EdgesOf(int node) const {
-    return edges_[static_cast<std::size_t>(node)];
+  absl::Span<const Edge> EdgesOf(int node) const {
+    const Part& part = parts_[static_cast<std::size_t>(node)];
+    return {edges_.data() + part.first, part.count};
   }
   // Some edge is a slow radio's.
   bool has_slow() const { return has_slow_; }
@@ -66,8 +75,15 @@ class Topology {
   void Bar(ShortId node);
 
  private:
+  void Build(std::vector<AdvertisedNodeView> nodes);
+
+  struct Part {
+    std::uint32_t first = 0;
+    std::uint32_t count = 0;
+  };
   std::vector<ShortId> ids_;  // sorted
-  std::vector<std::vector<Edge>> edges_;
+  std::vector<Part> parts_;   // of `edges_`, by node
+  std::vector<Edge> edges_;
   bool has_slow_ = false;
 };
 

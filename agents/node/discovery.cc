@@ -6,8 +6,10 @@
 
 namespace selvage {
 
-void Discovery::OnLinkUp(Time now, LinkId link, bool broadcast, bool slow, Duration idle_gap) {
+void Discovery::OnLinkUp(Time now, LinkId link, bool broadcast, bool slow, Duration idle_gap,
+                         bool shared) {
   gaps_[link] = idle_gap;
+  met_[link].shared = shared;
   if (slow) {
     slow_.insert(link);
   } else {
@@ -26,16 +28,25 @@ void Discovery::OnLinkUp(Time now, LinkId link, bool broadcast, bool slow, Durat
   }
 }
 
+bool Discovery::AllMet(LinkId link) const {
+  const auto it = met_.find(link);
+  return it != met_.end() && !it->second.shared && it->second.any &&
+         it->second.away.empty();
+}
+
 Duration Discovery::Longest(const Target& target, const Timer& timer) const {
   const auto it = gaps_.find(target.first);
   const Duration gap = it == gaps_.end() ? Duration(0) : it->second;
   // Whom a broadcast reaches is a neighbour already, and hears hellos: rarer than those.
   if (slow_.count(target.first) > 0) return std::max(Duration(kSteadySlow), 4 * gap);
-  if (!timer.configured) return std::max(Duration(kSteady), 16 * gap);
+  if (!timer.configured) {
+    return std::max(Duration(AllMet(target.first) ? kSteadyMet : kSteady), 16 * gap);
+  }
   return std::max(Duration(kPeerRetryMax), gap);
 }
 
 void Discovery::OnLinkDown(LinkId link) {
+  met_.erase(link);
   for (auto it = timers_.begin(); it != timers_.end();) {
     it = it->first.first == link ? timers_.erase(it) : std::next(it);
   }
@@ -47,6 +58,13 @@ void Discovery::OnConfiguredPeer(Time now, LinkId link, const PeerAddress& peer)
 }
 
 void Discovery::SetConnected(Time now, LinkId link, const PeerAddress& peer, bool connected) {
+  Met& met = met_[link];
+  if (connected) {
+    met.any = true;
+    met.away.erase(peer);
+  } else if (met.away.size() < kAwayMax) {
+    met.away.insert(peer);
+  }
   auto it = timers_.find({link, peer});
   if (it != timers_.end()) {
     it->second.at = connected ? kNever : now;

@@ -1,9 +1,11 @@
 // When to say "here I am" on a link, and to whom.
 //
 // Beacons are unauthenticated hints: type | node id (16) | epoch (4) | flags (1). They go out often
-// while a link is young and every kSteady afterwards; peers that multicast cannot reach get their
-// own until they are neighbours. A beacon from a stranger is answered by a handshake (lower id) or
-// by a beacon of our own straight back (higher id), at most one per kAnswerGap and peer.
+// while a link is young and every kSteady afterwards; every kSteadyMet on a link with a medium of
+// its own where all whom it ever met are neighbours, for a newcomer's own first beacons are heard.
+// Peers that multicast cannot reach get their own until they are neighbours. A beacon from a
+// stranger is answered by a handshake (lower id) or by a beacon of our own straight back (higher
+// id), at most one per kAnswerGap and peer.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +30,9 @@ class Discovery {
  public:
   static constexpr Duration kFirst = 50ms;
   static constexpr Duration kSteady = 10s;
+  static constexpr Duration kSteadyMet = 60s;
   static constexpr Duration kPeerRetryMax = 2s;
+  static constexpr std::size_t kAwayMax = 64;  // per link: neighbours that were lost
   // On slow radios, where a beacon may take seconds of air time.
   static constexpr Duration kFirstSlow = 10s;
   static constexpr Duration kSteadySlow = std::chrono::minutes(15);
@@ -37,8 +41,10 @@ class Discovery {
 
   using Target = std::pair<LinkId, PeerAddress>;  // broadcast address: everybody on the link
 
-  // `idle_gap`: beacons are at least so far apart once nobody answered the first ones.
-  void OnLinkUp(Time now, LinkId link, bool broadcast, bool slow, Duration idle_gap = Duration(0));
+  // `idle_gap`: beacons are at least so far apart once nobody answered the first ones. `shared`: a
+  // radio channel (LinkInfo::shared), on which nodes come into reach without their link coming up.
+  void OnLinkUp(Time now, LinkId link, bool broadcast, bool slow, Duration idle_gap = Duration(0),
+                bool shared = true);
   void OnLinkDown(LinkId link);
   void OnConfiguredPeer(Time now, LinkId link, const PeerAddress& peer);
   // Neighbours need no beacon of their own; one that is lost does again.
@@ -61,11 +67,19 @@ class Discovery {
     Duration gap{0};
     bool configured = false;
   };
+  // Whom beacons of a link have found.
+  struct Met {
+    bool shared = true;
+    bool any = false;
+    std::set<PeerAddress> away;  // lost, and not back
+  };
+  bool AllMet(LinkId link) const;
   Duration First(LinkId link) const { return slow_.count(link) > 0 ? kFirstSlow : kFirst; }
   Duration Longest(const Target& target, const Timer& timer) const;
 
   std::set<LinkId> slow_;
   std::map<LinkId, Duration> gaps_;
+  std::map<LinkId, Met> met_;
   std::map<Target, Timer> timers_;
   std::map<Target, Time> answered_;
   std::vector<Target> due_;

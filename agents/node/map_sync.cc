@@ -148,7 +148,7 @@ void MapSync::OnLinkState(Time now, AdjacencyIndex from, ByteSpan encoded) {
     }
     waiting_[origin.value] = {encoded.ToBytes(), from};
     auto n = neighbors_.find(from.value);
-    if (n != neighbors_.end()) n->second.ask.emplace(origin.value, Time::min());
+    if (n != neighbors_.end()) Ask(&n->second, origin.value);
     return;
   }
   if (c->id != record->origin || !VerifyLinkState(*crypto_, c->signing_key, encoded)) {
@@ -246,6 +246,10 @@ void MapSync::OnSummary(Time now, AdjacencyIndex from, ByteSpan body) {
   }
 }
 
+void MapSync::Ask(Neighbor* n, std::uint32_t origin) {
+  if (n->ask.emplace(origin, Time::min()).second) n->ask_at = Time::min();
+}
+
 void MapSync::OnRequest(Time, AdjacencyIndex from, ByteSpan body) {
   auto it = neighbors_.find(from.value);
   if (it == neighbors_.end()) return;
@@ -269,6 +273,7 @@ void MapSync::OnFrameLost(Time now, AdjacencyIndex to, const std::vector<ShortId
   if (origins.empty()) {  // a summary, request or certificate: let the exchange start over
     it->second.summary = true;
     for (auto& [id, asked] : it->second.ask) asked = Time::min();
+    it->second.ask_at = Time::min();
   }
   for (ShortId o : origins) Owe(now, &it->second, o.value);
 }
@@ -326,11 +331,13 @@ bool MapSync::FloodDue(Time now, Neighbor* n) {
     n->last_flood = now;
     return true;
   }
-  if (!n->shared) return true;
   if (n->flood_at == kNever) {
-    n->flood_at = now + kSharedFloodDelay + 2 * Spread();
+    n->flood_at = n->shared ? now + kSharedFloodDelay + 2 * Spread()
+                            : std::max(now, n->spent_until - (kFloodBurst - 1) * kFloodGap);
   }
-  return now >= n->flood_at;
+  if (now < n->flood_at) return false;
+  n->spent_until = std::max(n->spent_until, now) + kFloodGap;
+  return true;
 }
 
 Time MapSync::NextDeadline() const {
@@ -380,13 +387,18 @@ void MapSync::AppendRequests(Time now, Neighbor* n, ControlFrame* frame,
   };
   for (std::uint32_t id : n->want) ask(kWantLinkState, id);
   n->want.clear();
-  for (auto& [id, asked] : n->ask) {
+  if (now >= n->ask_at) {
     const Duration gap = n->slow ? kSlowRequestGap : kRequestGap;
-    if (asked != Time::min() && now - asked < gap) continue;
-    asked = now;
-    ask(kWantCertificate, id);
+    n->ask_at = kNever;
+    for (auto& [id, asked] : n->ask) {
+      if (asked == Time::min() || now - asked >= gap) {
+        asked = now;
+        ask(kWantCertificate, id);
+      }
+      n->ask_at = std::min(n->ask_at, asked + gap);
+    }
+    while (n->ask.size() > kWaitingMax) n->ask.erase(n->ask.begin());
   }
-  while (n->ask.size() > kWaitingMax) n->ask.erase(n->ask.begin());
   if (!request.empty()) Append(n, frame, ChunkType::kRequest, request, out);
 }
 
@@ -402,7 +414,7 @@ std::vector<ControlFrame> MapSync::TakeFrames(Time now) {
   std::vector<ControlFrame> out;
   for (auto& [index, n] : neighbors_) {
     const bool flood = FloodDue(now, &n);
-    if (!flood && n.certificates.empty() && n.want.empty() && n.ask.empty() && !n.summary) {
+    if (!flood && n.certificates.empty() && n.want.empty() && now < n.ask_at && !n.summary) {
       continue;
     }
     ControlFrame frame;

@@ -6,8 +6,8 @@
 // origins back on the list. Summaries: a new neighbour is told which versions are here and asks for
 // what it lacks; one that the map reaches anyway, which has been told the far news by others, only
 // of those nearby. Digest: every hello carries a hash over all versions (of more than
-// NewsScope::kNearNodes nodes: over who is known, for far news arrives at different times); while
-// two neighbours disagree they exchange summaries, at most one per kSummaryGap. Nothing is
+// NewsScope::kSmallNetwork nodes: over who is known, for far news arrives at different times);
+// while two neighbours disagree they exchange summaries, at most one per kSummaryGap. Nothing is
 // refreshed by the clock, so a quiet network stays quiet.
 //
 // Certificates travel on request: an advertisement of an origin without a certificate here waits
@@ -51,6 +51,10 @@ class MapSync : public CertificateBook {
   // On a shared channel news of others waits this long, up to three times: by then most neighbours
   // have it from somebody else and said so by sending it here, and what is left goes in one frame.
   static constexpr Duration kSharedFloodDelay = 120ms;
+  // Elsewhere the first kFloodBurst frames leave at once, which is what a fault or two take; in a
+  // storm (a start, a merge) news gathers this long, and one frame carries several advertisements.
+  static constexpr int kFloodBurst = 8;
+  static constexpr Duration kFloodGap = 10ms;
   // Over a slow radio the first news leaves after a moment (an adjacency that has just come up is
   // worth it), more of it with the gap of a hello's promise: news of links that the radio's few
   // packets hardly use is not worth minutes of air time.
@@ -133,12 +137,14 @@ class MapSync : public CertificateBook {
     bool shared = false;
     bool slow = false;
     Time last_flood = Time::min();         // slow
+    Time spent_until{};                    // kFloodGap for each flood so far
     std::set<std::uint32_t> flood;         // short ids whose advertisement is to be sent
     std::set<std::uint32_t> far;           // ... when the budget allows; never slow
     std::uint32_t far_next = 0;            // short id to go on from
-    Time flood_at = kNever;                // shared, slow: when; set while `flood` waits
+    Time flood_at = kNever;                // when; set while `flood` waits
     std::set<std::uint32_t> certificates;  // short ids whose certificate is to be sent
     std::map<std::uint32_t, Time> ask;     // certificates wanted, and when asked last (min: never)
+    Time ask_at = kNever;                  // no sooner is any of `ask` to be asked for
     std::set<std::uint32_t> want;          // advertisements to ask for
     bool summary = false;                  // owed
     bool summary_near = false;             // ... of nodes nearby only
@@ -149,7 +155,7 @@ class MapSync : public CertificateBook {
     AdjacencyIndex from;
   };
 
-  bool all_near() const { return database_.records().size() <= NewsScope::kNearNodes; }
+  bool all_near() const { return database_.records().size() <= NewsScope::kSmallNetwork; }
   // `n` is to be told of `origin`: soon or late.
   void Owe(Time now, Neighbor* n, std::uint32_t origin);
   void AppendSummary(Time now, Neighbor* n, ControlFrame* frame, std::vector<ControlFrame>* out);
@@ -161,6 +167,7 @@ class MapSync : public CertificateBook {
   bool HasIt(const Neighbor& n, ShortId origin, AdjacencyIndex from) const;
   Duration Spread();
   bool FloodDue(Time now, Neighbor* n);
+  void Ask(Neighbor* n, std::uint32_t origin);
   void Accept(Time now, LinkStateRecord record, AdjacencyIndex from);
   void Append(Neighbor* n, ControlFrame* frame, ChunkType type, ByteSpan body,
               std::vector<ControlFrame>* out);

@@ -5,11 +5,11 @@
 // the place has the right map. (Santivanez, Ramanathan, Stavrakakis, "Making Link-State Routing
 // Scale for Ad Hoc Networks", MobiHoc 2001: limited dissemination by distance.)
 //
-// Urgent is news of: the kNearNodes nearest nodes (a network that small knows no far news); a node
-// whose present life began less than kYoung ago here, for its list is still growing; a node that
-// this map cannot reach, or that has a link to one: that mends a partition. All else is far news.
-// It is late but true: it travels at the pace of a budget (MapSync::kFarBytesPerSecond), newest
-// version only.
+// In a network of up to kSmallNetwork nodes all news is urgent. In a larger one urgent is news of:
+// the kNearNodes nearest nodes; a node whose present life began less than kYoung ago here, for its
+// list is still growing; a node that this map cannot reach, or that has a link to one: that mends a
+// partition. All else is far news. It is late but true: it travels at the pace of a budget
+// (MapSync::kFarBytesPerSecond), newest version only.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,9 @@ namespace selvage {
 
 class NewsScope {
  public:
-  // On a grid with four neighbours: within five hops.
-  static constexpr std::size_t kNearNodes = 64;
+  static constexpr std::size_t kSmallNetwork = 64;
+  // On a grid with four neighbours: within three hops, and some of the fourth.
+  static constexpr std::size_t kNearNodes = 32;
   static constexpr Duration kYoung = 30s;
 
   explicit NewsScope(ShortId self) : self_(self) {}
@@ -50,7 +51,7 @@ class NewsScope {
     Epoch epoch;
     Time since{};
   };
-  bool small() const { return reached_.size() <= kNearNodes; }
+  bool small() const { return reached_.size() <= kSmallNetwork; }
 
   ShortId self_;
   absl::flat_hash_set<std::uint32_t> reached_;  // looked up only

@@ -54,7 +54,7 @@ void NodeCore::Impl::LinkUp(Time now, LinkId link, const LinkInfo& info) {
   entry.up = true;
   entry.changed = now;
   if (info.shared && !entry.channel) entry.channel = std::make_shared<SharedChannel>();
-  discovery_.OnLinkUp(now, link, info.broadcast, info.slow, info.idle_gap);
+  discovery_.OnLinkUp(now, link, info.broadcast, info.slow, info.idle_gap, info.shared);
   paths_.flows().SetShared(std::any_of(links_.begin(), links_.end(), [](const auto& l) {
     return l.second.up && l.second.info.shared;
   }));

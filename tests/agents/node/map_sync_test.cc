@@ -98,6 +98,35 @@ BOOST_AUTO_TEST_CASE(news_is_flooded_and_a_lost_frame_is_made_up_for) {
   BOOST_TEST(p.Equal());
 }
 
+BOOST_AUTO_TEST_CASE(the_first_news_leaves_at_once_and_that_of_a_storm_in_frames_of_several) {
+  Pair p;
+  const AdjacencyIndex other(2);
+  p.a.OnNeighborUp(other, ShortId(0), 1400, false);
+  p.a.TakeFrames(p.now);
+  p.now += 1s;
+  std::size_t frames = 0, news = 0, origins = 0;
+  const auto storm = [&](int changes) {
+    for (int i = 0; i < changes; ++i, p.now += 1ms) {
+      const Identity id = p.members.Admit("storm" + std::to_string(++origins));
+      p.a.AddCertificate(id.certificate);
+      p.a.OnLinkState(p.now, kTo, p.Signed(id, 1, 1).encoded);
+      for (const auto& f : p.a.TakeFrames(p.now)) {
+        ++frames;
+        news += f.origins.size();
+      }
+    }
+  };
+  storm(MapSync::kFloodBurst);
+  BOOST_TEST(frames == static_cast<std::size_t>(MapSync::kFloodBurst));
+  BOOST_TEST(news == frames);
+  storm(100);
+  BOOST_TEST(frames <= MapSync::kFloodBurst + 110ms / MapSync::kFloodGap);
+  BOOST_TEST((p.a.NextDeadline() <= p.now + MapSync::kFloodGap));
+  p.now += MapSync::kFloodGap;
+  for (const auto& f : p.a.TakeFrames(p.now)) news += f.origins.size();
+  BOOST_TEST(news == static_cast<std::size_t>(MapSync::kFloodBurst) + 100);
+}
+
 BOOST_AUTO_TEST_CASE(
     maps_that_differ_for_whatever_reason_are_repaired_by_the_digest_once_a_second) {
   Pair p;

@@ -161,7 +161,7 @@ BOOST_FIXTURE_TEST_CASE(maps_that_differ_in_far_news_alone_have_one_digest, Row)
 BOOST_AUTO_TEST_CASE(a_small_network_knows_no_far_news) {
   NewsScope scope(ShortId(1));
   std::vector<AdvertisedNode> nodes;
-  const auto count = static_cast<std::uint32_t>(NewsScope::kNearNodes);
+  const auto count = static_cast<std::uint32_t>(NewsScope::kSmallNetwork);
   for (std::uint32_t i = 1; i <= count; ++i) {
     AdvertisedNode n{ShortId(i), {}};
     if (i > 1) n.adjacencies.push_back({kLeft, ShortId(i - 1), kRight, {}});
