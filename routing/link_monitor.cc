@@ -26,6 +26,7 @@ LinkMonitor::LinkMonitor(Time now, bool slow, bool shared, Duration idle_gap, Du
                         : LossOptions()),
       last_sent_(now),
       last_data_(now - kActiveFor),
+      data_gap_(idle_gap),
       up_since_(now) {}
 
 Duration LinkMonitor::Interval(Time now) const {
@@ -36,17 +37,37 @@ Duration LinkMonitor::Interval(Time now) const {
   if (slow_) return std::max(Duration(kHelloSlow), gap);
   if (detector_.state() != LinkState::kUp) return 1s;
   if (!active(now)) return std::max(Duration(quiet(now) ? kHelloQuiet : kHelloIdle), gap);
+  if (idle_gap_ > Duration(0)) {
+    // In steps, or each hello would be news.
+    Duration step = kHelloActive;
+    while (step < data_gap_ && step < gap) step *= 2;
+    return std::min(step, gap);
+  }
   return shared_ ? kHelloShared : kHelloActive;
+}
+
+// Several frames of one moment are one packet's fragments, or a packet and its answer.
+void LinkMonitor::NoteData(Time now) {
+  const Duration gap = now - last_data_;
+  if (gap < kHelloActive && data_gap_ > kHelloActive) return;
+  data_gap_ = (data_gap_ + std::min(gap, std::max<Duration>(idle_gap_, kHelloActive))) / 2;
+  last_data_ = now;
 }
 
 // A quarter of a promise early: the frame has to travel, and timers are late more often than early.
 // Over a slow radio that is minutes of air time a day, and the neighbour waits for three promises.
 Duration LinkMonitor::Keep() const { return slow_ ? promised_ : promised_ * 3 / 4; }
 
+void LinkMonitor::ExpectRtt(Duration rtt) {
+  if (has_rtt_) return;
+  const Duration expected = std::min<Duration>(rtt, kExpectedRttMax);
+  detector_.SetRtt(expected, expected / 4);
+}
+
 void LinkMonitor::OnFrame(Time now, std::uint64_t counter, bool eliciting, bool data) {
   received_.OnFrame(now, counter, eliciting);
   detector_.OnHeard(now);
-  if (data) last_data_ = now;
+  if (data) NoteData(now);
 }
 
 void LinkMonitor::OnHello(Time now, const Hello& hello) {
@@ -113,7 +134,7 @@ void LinkMonitor::OnSent(Time now, std::optional<HeldFrame> held) {
   last_sent_ = now;
   if (!held) return;
   if (held->kind == HeldFrame::Kind::kData || held->kind == HeldFrame::Kind::kDirect) {
-    last_data_ = now;
+    NoteData(now);
     quality_.OnTraffic(now, held->bytes);
   }
   held_.Add(std::move(*held));

@@ -5,7 +5,8 @@
 // when a frame must leave although nobody has anything to send: feedback that is due, a probe, a
 // hello that was promised. While data flows a hello is promised every kHelloActive and costs
 // nothing, for frames are hellos; an idle link falls back to kHelloIdle within about two seconds,
-// and to kHelloQuiet after kQuietAfter.
+// and to kHelloQuiet after kQuietAfter. Where bytes are paid for (an idle gap is given) the hellos
+// of a link with traffic follow that traffic: a message each few seconds buys no fifty hellos.
 #pragma once
 
 #include <algorithm>
@@ -43,6 +44,11 @@ class LinkMonitor {
   // there are none, where the link is slow. `patience`: LinkInfo::patience, for slow links.
   LinkMonitor(Time now, bool slow, bool shared = false, Duration idle_gap = Duration(0),
               Duration patience = Duration(0));
+
+  // What the handshake took, until a round trip is measured: without it a link by satellite was
+  // suspected as soon as it was up, because its first answer took 50 ms. At most kExpectedRttMax.
+  void ExpectRtt(Duration rtt);
+  static constexpr Duration kExpectedRttMax = 1s;  // RFC 6298, 2.1
 
   // ---- receiving. `eliciting`: the frame asks for feedback. `data`: it carries traffic.
   void OnFrame(Time now, std::uint64_t counter, bool eliciting, bool data);
@@ -102,6 +108,8 @@ class LinkMonitor {
 
  private:
   Duration Interval(Time now) const;
+  // A frame with traffic left or came.
+  void NoteData(Time now);
   Duration Keep() const;  // a hello leaves when nothing else did for so long
   void UpdateOutstanding();
   void Judge(Time now, const FeedbackOutcome& outcome);
@@ -116,6 +124,7 @@ class LinkMonitor {
   QueueEstimator queue_;
   Time last_sent_;
   Time last_data_;
+  Duration data_gap_;  // between moments with traffic, of late; where bytes are paid for
   Time up_since_;  // the quiet before a link came up does not count
   Duration promised_{0};     // what the last hello of ours said
   int promise_repeats_ = 0;  // a slower promise is said twice: losing it costs a false alarm

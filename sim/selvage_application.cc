@@ -11,8 +11,6 @@
 namespace selvage::sim {
 namespace {
 
-// A deadline that is already due is served this much later, so that time always moves.
-constexpr Duration kTimerMin = 1us;
 constexpr Duration kRadioEvery = 50ms;
 // 6 Mb/s OFDM: IEEE 802.11-2016, table 17-18.
 constexpr float kSensitivityDbm = -82;
@@ -191,7 +189,7 @@ void SelvageApplication::ArmTimer() {
   timer_.Cancel();
   armed_ = deadline;
   if (deadline == kNever) return;
-  const Duration wait = std::max(deadline - Now(), kTimerMin);
+  const Duration wait = TimerWait(Now(), deadline);
   timer_ =
       ns3::Simulator::Schedule(ns3::NanoSeconds(wait.count()), &SelvageApplication::OnTimer, this);
 }

@@ -18,6 +18,7 @@
 #include "agents/node/node_core.h"
 #include "core/random.h"
 #include "core/store.h"
+#include "core/time.h"
 #include "ns3/application.h"
 #include "ns3/event-id.h"
 #include "sim/carrier.h"
@@ -25,6 +26,13 @@
 #include "sim/ledger.h"
 
 namespace selvage::sim {
+
+// How long to wait for a deadline, Time::min() ("now") and past ones included. One that is already
+// due is served a microsecond later, so that time always moves. REQUIRES: deadline != kNever.
+constexpr Duration TimerWait(Time now, Time deadline) {
+  constexpr Duration kMin = 1us;
+  return deadline < now + kMin ? kMin : deadline - now;
+}
 
 class SelvageApplication : public ns3::Application {
  public:

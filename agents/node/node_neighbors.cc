@@ -197,6 +197,7 @@ void NodeCore::Impl::OnEstablished(Time now, Established e) {
     a->index = AdjacencyIndex(last_index_);
     a->link = e.link;
     a->epoch = e.epoch;
+    a->monitor.ExpectRtt(e.round_trip);
   } else {
     // Rekey: sequence numbers start over, so what is unacknowledged is sent again in the new
     // session (what did arrive is recognised there as the same walk over the same link).

@@ -108,6 +108,7 @@ void NodeCore::Impl::AnswerProbe(Time now, const ReceivedMessage& m) {
   std::vector<ShortId> avoid;
   for (int i = 0; i < n && body.ok(); ++i) avoid.push_back(ShortId(body.U32()));
   if (!body.ok() || avoid.size() > kProbeNodesMax || ++answers_ > kAnswersPerSecond) return;
+  if (LeadsOverSlow(m.origin)) return;
   OutgoingMessage answer;
   answer.to = m.origin;
   answer.kind = PayloadKind::kProbeAnswer;
@@ -146,6 +147,7 @@ void NodeCore::Impl::SettlePaths(Time now) {
   while (!paths_.idle()) {
     for (const PathWatch::Finding& f : paths_.TakeFindings()) TellFinding(now, f);
     for (const PathWatch::Probe& p : paths_.TakeProbes()) {
+      if (LeadsOverSlow(p.to)) continue;
       OutgoingMessage probe;
       probe.to = p.to;
       // Flows with receipts are numbered without gaps on disk: probes stay out of their classes.

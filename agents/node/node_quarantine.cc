@@ -121,6 +121,7 @@ void NodeCore::Impl::SendTestimonies(Time now) {
 }
 
 void NodeCore::Impl::SendCheckProbe(Time now, const Quarantine::Probe& p) {
+  if (LeadsOverSlow(p.to)) return;
   OutgoingMessage probe;
   probe.to = p.to;
   probe.traffic_class = TrafficClass::kTelemetry;

@@ -183,7 +183,7 @@ void Handshakes::OnSecond(Time now, const Key& key, ByteSpan frame) {
   p.last_sent = out;
   outgoing_.push_back({key.first, key.second, std::move(out)});
   p.retry_at = LingerUntil(now, p.retry);
-  Finish(key, &p, std::move(*peer));
+  Finish(now, key, &p, std::move(*peer));
 }
 
 void Handshakes::OnThird(Time now, const Key& key, ByteSpan frame) {
@@ -210,7 +210,7 @@ void Handshakes::OnThird(Time now, const Key& key, ByteSpan frame) {
     return;
   }
   p.retry_at = LingerUntil(now, p.retry);
-  Finish(key, &p, std::move(*peer));
+  Finish(now, key, &p, std::move(*peer));
 }
 
 Bytes Handshakes::Payload() const {
@@ -249,13 +249,14 @@ void Handshakes::Refuse(const Key& key, std::string reason) {
   refusals_.push_back({key.first, key.second, std::move(reason)});
 }
 
-void Handshakes::Finish(const Key& key, Pending_* p, std::pair<Epoch, Certificate> peer) {
+void Handshakes::Finish(Time now, const Key& key, Pending_* p,
+                        std::pair<Epoch, Certificate> peer) {
   const NoiseXx::Keys keys = p->noise->Split();
   p->done = true;
   p->noise.reset();
   established_.push_back({key.first, key.second, std::move(peer.second), peer.first,
                           SessionCipher::Keys{keys.send, keys.receive}, p->local_session,
-                          p->remote_session});
+                          p->remote_session, now - p->started});
 }
 
 void Handshakes::OnLinkDown(LinkId link) {

@@ -39,6 +39,8 @@ struct Established {
   SessionCipher::Keys keys;
   std::uint16_t local_session = 0;
   std::uint16_t remote_session = 0;
+  // From this end's first message to the answer: never less than a round trip took.
+  Duration round_trip{0};
 };
 
 class Handshakes {
@@ -109,7 +111,7 @@ class Handshakes {
   std::optional<std::pair<Epoch, Certificate>> CheckPayload(const Key& key, const NoiseXx& noise,
                                                             ByteSpan payload);
   void Refuse(const Key& key, std::string reason);
-  void Finish(const Key& key, Pending_* p, std::pair<Epoch, Certificate> peer);
+  void Finish(Time now, const Key& key, Pending_* p, std::pair<Epoch, Certificate> peer);
   bool Admit(Time now);
   Pending_* NewPending(Time now, const Key& key, Duration retry);
   void OnFirst(Time now, const Key& key, ByteSpan frame, std::uint16_t local_session,

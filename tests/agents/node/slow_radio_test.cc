@@ -138,5 +138,56 @@ BOOST_AUTO_TEST_CASE(round_trips_by_satellite_do_not_make_the_cable_slow) {
   BOOST_TEST(pair.Reports(number, MessageReport::What::kDelivered) == 1);
 }
 
+// Two nodes by a broadband satellite: 50 to 90 ms there and back, dear enough for few hellos.
+struct Dish {
+  Dish() : mesh(7) {
+    mesh.Add("a");
+    mesh.Add("b");
+    ChannelModel sky;
+    sky.delay = 25ms;
+    sky.jitter = 20ms;
+    mesh.Join("a", "b", sky);
+    mesh.shape_link = [](LinkInfo* info) {
+      info->transport = "satellite";
+      info->tariff = Tariff::kCostly;
+      info->idle_gap = 30s;
+    };
+    mesh.StartAll();
+    mesh.Run(30s);
+  }
+  int Suspicions() {
+    return static_cast<int>(mesh.Counter("a", "suspicions_total") +
+                            mesh.Counter("b", "suspicions_total"));
+  }
+  void Alarms(Duration gap) {
+    mesh.Send("a", "b", TrafficClass::kCritical, Bytes(100, 1));
+    mesh.At(gap, [this, gap] { Alarms(gap); });
+  }
+  Mesh mesh;
+};
+
+BOOST_AUTO_TEST_CASE(a_satellite_link_that_comes_up_is_not_suspected_for_its_first_answer) {
+  Dish dish;
+  BOOST_TEST(dish.Suspicions() == 0);
+  BOOST_TEST((dish.mesh.StateOf("a", "b") == NeighborState::kUp));
+}
+
+BOOST_AUTO_TEST_CASE(a_satellite_link_that_was_away_returns_once) {
+  for (const Duration gap : {100ms, 2000ms, 20000ms}) {
+    Dish dish;
+    dish.Alarms(gap);
+    dish.mesh.Run(300s);
+    dish.mesh.CutBoth("a", "b");
+    dish.mesh.Run(150s);
+    const int before = dish.Suspicions();
+    dish.mesh.Restore("a", "b");
+    dish.mesh.Run(35s);
+    BOOST_TEST((dish.mesh.StateOf("a", "b") == NeighborState::kUp));
+    dish.mesh.Run(85s);
+    BOOST_TEST(dish.Suspicions() == before);
+    BOOST_TEST((dish.mesh.StateOf("a", "b") == NeighborState::kUp));
+  }
+}
+
 }  // namespace
 }  // namespace selvage

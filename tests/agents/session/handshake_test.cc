@@ -95,6 +95,22 @@ BOOST_AUTO_TEST_CASE(three_messages_make_two_strangers_neighbours) {
   BOOST_TEST(!p.b.Pending(kLink, Address(1)));
 }
 
+BOOST_AUTO_TEST_CASE(both_ends_learn_a_bound_of_the_round_trip) {
+  Pair p;
+  p.Begin();
+  const Bytes first = p.One(&p.a);
+  p.now += 20ms;
+  p.ToB(first);
+  const Bytes second = p.One(&p.b);
+  p.now += 30ms;
+  p.ToA(second);
+  const Bytes third = p.One(&p.a);
+  p.now += 40ms;
+  p.ToB(third);
+  BOOST_TEST((p.a.TakeEstablished().at(0).round_trip == 50ms));
+  BOOST_TEST((p.b.TakeEstablished().at(0).round_trip == 70ms));
+}
+
 void CheckLosses(Duration retry) {
   for (int lost = 1; lost <= 3; ++lost) {
     Pair p(retry);

@@ -20,7 +20,8 @@ struct MeteredDay {
   NeighborState state{};
 };
 
-MeteredDay RunMetered(bool peer_dies) {
+// `every`: a critical message of 100 bytes each so long; 0: none.
+MeteredDay RunMetered(bool peer_dies, Duration every = Duration(0)) {
   Mesh mesh(3);
   mesh.Add("field");
   mesh.Add("hub");
@@ -45,6 +46,11 @@ MeteredDay RunMetered(bool peer_dies) {
   BOOST_TEST((mesh.StateOf("field", "hub") == NeighborState::kUp));
   if (peer_dies) mesh.Kill("hub");
   day.bytes = day.frames = 0;
+  std::function<void()> send = [&] {
+    mesh.Send("field", "hub", TrafficClass::kCritical, Bytes(100, 1));
+    mesh.At(every, send);
+  };
+  if (every > Duration(0)) send();
   mesh.Run(kDay);
   day.state = mesh.StateOf("field", "hub");
   return day;
@@ -112,6 +118,18 @@ BOOST_AUTO_TEST_CASE(an_idle_metered_link_costs_less_than_a_megabyte_a_day) {
   BOOST_TEST(day.bytes < 1'000'000u);
   BOOST_TEST(day.bytes > 50'000u);  // it is watched all the same
   BOOST_TEST((day.state == NeighborState::kUp));
+}
+
+// A message and its receipt each two seconds: what watches the link must not cost more than they.
+BOOST_AUTO_TEST_CASE(hellos_of_a_metered_link_follow_its_traffic) {
+  const MeteredDay busy = RunMetered(false, 2s);
+  const std::uint64_t messages = 43'200;
+  BOOST_TEST_MESSAGE("a message each 2 s: " << busy.bytes / messages << " bytes and "
+                                            << static_cast<double>(busy.frames) / messages
+                                            << " frames each");
+  BOOST_TEST(busy.frames < 8 * messages);
+  BOOST_TEST(busy.bytes < 900 * messages);
+  BOOST_TEST((busy.state == NeighborState::kUp));
 }
 
 BOOST_AUTO_TEST_CASE(calling_for_a_peer_that_died_costs_less_than_a_megabyte_a_day) {
