@@ -31,7 +31,9 @@ def find_program(given):
 
 
 class Run:
-    """One simulation. `settings`: list of KEY=VALUE."""
+    """One simulation. `settings`: list of KEY=VALUE. `limit_s`: longer than that it may not take."""
+
+    limit_s = None
 
     def __init__(self, directory, scenario, protocol, seed, settings):
         self.directory, self.protocol, self.seed = directory, protocol, seed
@@ -44,8 +46,13 @@ class Run:
     def execute(self, program):
         """Returns "" or what went wrong. Leaves nothing half finished behind."""
         shutil.rmtree(self.directory, ignore_errors=True)
-        result = subprocess.run([program] + self.command, stdout=subprocess.DEVNULL,
-                                stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False)
+        try:
+            result = subprocess.run([program] + self.command, stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                                    timeout=self.limit_s, check=False)
+        except subprocess.TimeoutExpired:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            return f"stopped after {self.limit_s:g} s"
         if result.returncode == 0:
             return ""
         shutil.rmtree(self.directory, ignore_errors=True)
