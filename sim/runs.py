@@ -31,7 +31,7 @@ def find_program(given):
 
 
 class Run:
-    """One simulation. `settings`: list of KEY=VALUE. `limit_s`: longer than that it may not take."""
+    """One simulation. `settings`: list of KEY=VALUE. `limit_s`: it may not take longer."""
 
     limit_s = None
 
