@@ -4,12 +4,13 @@
 
 namespace selvage {
 
-bool Courier::Add(Time now, ShortId who, const MessageId& what) {
+bool Courier::Add(Time now, ShortId who, const MessageId& what, Duration pause) {
   auto it = meetings_.find(who.value);
   if (it == meetings_.end()) {
     if (meetings_.size() >= kMeetingsMax) return false;
     it = meetings_.emplace(who.value, Meeting()).first;
   }
+  it->second.pause = pause;
   if (it->second.under_way.count(what) == 0) it->second.todo.insert(what);
   Fill(now, who.value, &it->second);
   return true;
@@ -19,7 +20,9 @@ void Courier::Fill(Time now, std::uint32_t who, Meeting* meeting) {
   while (meeting->under_way.size() < kWindow && !meeting->todo.empty()) {
     const MessageId what = *meeting->todo.begin();
     meeting->todo.erase(meeting->todo.begin());
-    meeting->under_way[what].again = now + kPauseFirst;
+    Try& t = meeting->under_way[what];
+    t.pause = meeting->pause;
+    t.again = now + t.pause;
     due_.push_back({ShortId(who), what});
   }
 }

@@ -25,9 +25,11 @@ class Courier {
   static constexpr std::size_t kMeetingsMax = 64;
   static constexpr int kTriesMax = 6;
   static constexpr Duration kPauseFirst = 500ms;  // doubles: 31 s over all tries
+  static constexpr Duration kPauseSlow = std::chrono::minutes(5);  // ... over slow radios
 
   // `what` is to be given to `who`. False when kMeetingsMax nodes are being met.
-  bool Add(Time now, ShortId who, const MessageId& what);
+  // `pause`: before it is given for the second time, for whoever is being met from now on.
+  bool Add(Time now, ShortId who, const MessageId& what, Duration pause = kPauseFirst);
   // `who` is out of reach.
   void Leave(ShortId who) { meetings_.erase(who.value); }
   // `who` has it.
@@ -53,6 +55,7 @@ class Courier {
     int tries = 1;
   };
   struct Meeting {
+    Duration pause = kPauseFirst;
     std::set<MessageId> todo;
     std::map<MessageId, Try> under_way;
   };

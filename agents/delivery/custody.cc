@@ -22,7 +22,7 @@ void Custody::OnReach(Time now, const std::vector<InReach>& reach, const std::ve
     Seen& seen = it->second;
     if (arrived && now - started_ >= kSettle) {
       seen.arrived = now;
-      if (carriers.size() < kCarriersPerMeeting) carriers.push_back(r.node);
+      if (!r.slow && carriers.size() < kCarriersPerMeeting) carriers.push_back(r.node);
     }
     seen.hops = r.hops;
     seen.slow = r.slow;
@@ -48,7 +48,8 @@ void Custody::GiveToDestination(Time now, const MessageId& id, const RelayStore:
     const Time both = std::max(destination->second.arrived, origin->second.arrived);
     if (both != Time::min() && now - both < kOriginFirst) return;
   }
-  courier_.Add(now, id.destination, id);
+  courier_.Add(now, id.destination, id,
+               destination->second.slow ? Courier::kPauseSlow : Courier::kPauseFirst);
 }
 
 void Custody::GiveToCarrier(Time now, ShortId carrier, const std::vector<Own>& own) {
@@ -68,13 +69,13 @@ void Custody::GiveToCarrier(Time now, ShortId carrier, const std::vector<Own>& o
   }
 }
 
-// The newest arrival, and the nearest neighbour that costs no air time of a slow radio.
+// The newest arrival, and the nearest neighbour; none that costs air time of a slow radio.
 std::vector<ShortId> Custody::StandingCarriers() const {
   std::vector<ShortId> out;
   const std::pair<const std::uint32_t, Seen>* newest = nullptr;
   const std::pair<const std::uint32_t, Seen>* nearest = nullptr;
   for (const auto& r : reach_) {
-    if (r.second.arrived != Time::min() &&
+    if (!r.second.slow && r.second.arrived != Time::min() &&
         (newest == nullptr || r.second.arrived > newest->second.arrived)) {
       newest = &r;
     }

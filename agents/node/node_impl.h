@@ -338,8 +338,8 @@ struct NodeCore::Impl {
   bool FirstHopDoubtful(const DataHeader& header);
   // What slow radios may add to a round trip to `to`.
   Duration SlowRoundTrip(ShortId to, TrafficClass c);
-  // The path to `to` has slow radios: probes would cost more there than they tell, and a report
-  // that is late is no news.
+  // The path to `to` has slow radios, or there is none and this node has such a radio: probes
+  // would cost more there than they tell, and a report that is late is no news.
   bool LeadsOverSlow(ShortId to);
   // What everything held for `a` does now that `a` is not to be used.
   void ResendElsewhere(Time now, Adjacency* a, std::vector<HeldFrame> frames);

@@ -21,6 +21,12 @@ constexpr Duration kMacGivesUp = 12ms;
 constexpr Duration kQueuedMax = 60ms;
 constexpr Duration kSharedExcuse = 150ms;
 
+// Each pair of neighbours on a slow radio holds a session, and its handshake, maps and hellos share
+// the legal air time. So many are enough where the map reaches the others; and for a while after
+// the radio came up, in which maps spread.
+constexpr int kSlowNeighborsEnough = 4;
+constexpr Duration kSlowYoung = 20min;
+
 std::string Address(const PeerAddress& a) { return ToHex(a.Span()); }
 
 // One-way latency in powers of two of a millisecond, one step of slack before it moves. Not for
@@ -106,9 +112,16 @@ void NodeCore::Impl::OnBeacon(Time now, LinkId link, const PeerAddress& from, By
     if (a->epoch == beacon.epoch && a->state == LinkState::kUp) return;
     if (a->epoch == beacon.epoch && now - a->monitor.detector().last_heard() < 2s) return;
   }
+  auto it = links_.find(link);
+  if (it == links_.end() || !it->second.up) return;
+  if (it->second.info.slow) {
+    const auto n = std::count_if(present_.begin(), present_.end(), [&](const Adjacency* a) {
+      return a->link == link && a->state == LinkState::kUp;
+    });
+    const bool young = now - it->second.changed < kSlowYoung;
+    if (n >= kSlowNeighborsEnough && (young || custody_.Reaches(beacon.id.Short()))) return;
+  }
   if (own < beacon.id) {
-    auto it = links_.find(link);
-    if (it == links_.end() || !it->second.up) return;
     handshakes_.Initiate(now, link, from, NewSessionId(), Handshakes::RetryOf(it->second.info));
   } else {
     discovery_.Answer(now, link, from);

@@ -73,9 +73,7 @@ Duration NodeCore::Impl::SlowRoundTrip(ShortId to, TrafficClass c) {
 }
 
 bool NodeCore::Impl::LeadsOverSlow(ShortId to) {
-  if (!forwarder_.routes().topology().has_slow()) return false;
-  const auto slow = forwarder_.SlowRoundTrip(TrafficClass::kTelemetry, to);
-  return slow && *slow > Duration(0);
+  return SlowRoundTrip(to, TrafficClass::kTelemetry) > Duration(0);
 }
 
 void NodeCore::Impl::SendPackets(Time now, std::vector<OutgoingPacket> packets) {
@@ -106,7 +104,8 @@ void NodeCore::Impl::SendOne(Time now, const DataHeader& h, ByteSpan payload) {
   ++counters_.frames_originated;
   const Adjacency* out = FindAdjacency(Forward(now, h, payload, AdjacencyIndex(0)));
   const bool control = (h.id.flow & 0x3fffu) >= kPortsEnd;  // receipts, reports: nothing to watch
-  if (!config_.healing || out == nullptr || control || LeadsOverSlow(h.destination)) return;
+  if (!config_.healing || out == nullptr || out->slow || control) return;
+  if (LeadsOverSlow(h.destination)) return;
   watched_bytes_ = payload.size();
   paths_.flows().OnSent(now, h.destination, h.traffic_class, h.id.flow, h.id.sequence);
 }

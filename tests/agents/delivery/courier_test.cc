@@ -50,6 +50,16 @@ BOOST_AUTO_TEST_CASE(what_is_not_confirmed_is_given_again_ever_more_slowly_and_t
   BOOST_TEST(courier.Waiting(kMule) == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(over_a_slow_radio_it_is_given_again_in_minutes) {
+  Courier courier;
+  courier.Add(kStart, kMule, Id(1), Courier::kPauseSlow);
+  BOOST_TEST(courier.TakeDue().size() == 1u);
+  BOOST_TEST((courier.NextDeadline() == kStart + Courier::kPauseSlow));
+  courier.OnTimeout(kStart + Courier::kPauseSlow);
+  BOOST_TEST(courier.TakeDue().size() == 1u);
+  BOOST_TEST((courier.NextDeadline() == kStart + 3 * Courier::kPauseSlow));
+}
+
 BOOST_AUTO_TEST_CASE(one_who_wants_nothing_of_a_window_is_not_offered_the_rest) {
   Courier courier;
   for (std::uint64_t n = 0; n < 1000; ++n) courier.Add(kStart, kMule, Id(n));

@@ -111,6 +111,18 @@ BOOST_AUTO_TEST_CASE(after_a_while_the_newest_arrival_and_the_nearest_get_it) {
   BOOST_TEST(n.Handed().empty());
 }
 
+BOOST_AUTO_TEST_CASE(who_is_in_reach_of_a_slow_radio_alone_carries_nothing) {
+  Node n;
+  n.Waits(2, 5);
+  n.custody.OnReach(n.now, {{ShortId(3), 1, true}}, n.own);
+  n.now += 10s;
+  n.custody.OnReach(n.now, {{ShortId(3), 1, true}, {ShortId(7), 1, true}}, n.own);
+  n.Tick(Custody::kPatience);
+  BOOST_TEST(n.Handed().empty());
+  n.custody.OnReach(n.now, {{ShortId(3), 1, true}, {ShortId(4), 1, false}}, n.own);
+  BOOST_TEST(n.Handed() == (Handings{{4, 5}}));
+}
+
 BOOST_AUTO_TEST_CASE(those_who_were_there_first_are_no_arrivals) {
   Node n;
   n.now = kStart + 1s;

@@ -189,5 +189,40 @@ BOOST_AUTO_TEST_CASE(a_satellite_link_that_was_away_returns_once) {
   }
 }
 
+// One channel, everybody in reach of everybody: each pair would hold a session of its own.
+BOOST_AUTO_TEST_CASE(on_a_crowded_lora_channel_a_few_neighbours_are_enough) {
+  constexpr int kNodes = 12;
+  Mesh mesh(13);
+  ChannelModel air;
+  air.delay = 400ms;
+  for (int i = 0; i < kNodes; ++i) {
+    Mesh::Node& n = mesh.Add("n" + std::to_string(i));
+    n.ports.push_back(mesh.network().AddPort());
+    for (const auto& other : mesh.nodes()) {
+      if (other.get() != &n) mesh.network().Connect(n.ports[0], other->ports[0], air);
+    }
+  }
+  mesh.shape_link = [](LinkInfo* info) {
+    info->transport = "lorawan";
+    info->slow = true;
+    info->tariff = Tariff::kDear;
+    info->idle_gap = 300s;
+  };
+  for (int i = 0; i < kNodes; ++i) {
+    mesh.Start("n" + std::to_string(i));
+    mesh.Run(2min);
+  }
+  mesh.Run(std::chrono::hours(3));
+  std::size_t ends = 0;
+  for (const auto& n : mesh.nodes()) ends += n->core->Neighbors(mesh.now()).size();
+  BOOST_TEST(ends / 2 <= 40u);  // of 66 pairs
+  for (int i = 1; i < kNodes; ++i) {
+    const std::string name = "n" + std::to_string(i);
+    mesh.Send(name, "n0", TrafficClass::kTelemetry, Bytes(24, 1));
+  }
+  mesh.Run(1min);
+  BOOST_TEST(mesh.Find("n0").delivered.size() == static_cast<std::size_t>(kNodes - 1));
+}
+
 }  // namespace
 }  // namespace selvage
