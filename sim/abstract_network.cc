@@ -54,7 +54,7 @@ class AbstractCarrier final : public Carrier {
     return links;
   }
 
-  std::optional<double> MarginDb(LinkId link) override {
+  std::optional<double> MarginDb(LinkId link, const PeerAddress& /*from*/) override {
     if (network_->scenario_.abstract_margin_db == 0) return std::nullopt;
     return network_->MarginDb(node_, link);
   }

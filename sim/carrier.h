@@ -33,9 +33,11 @@ class Carrier {
   virtual std::vector<LinkInfo> Links() const = 0;
   // Whom the configuration of a link names, where broadcasts do not reach.
   virtual std::vector<PeerAddress> Peers(LinkId /*link*/) const { return {}; }
-  // What a radio says of the signal of the link's peer: dB over the least that works. nullopt:
-  // there is no radio, or it says nothing.
-  virtual std::optional<double> MarginDb(LinkId /*link*/) { return std::nullopt; }
+  // What a radio says of the signal of `from`, who was just heard: dB over the least that works.
+  // nullopt: there is no radio, or it says nothing.
+  virtual std::optional<double> MarginDb(LinkId /*link*/, const PeerAddress& /*from*/) {
+    return std::nullopt;
+  }
   // `label` names the application packet inside for measuring; null: none. Never fails: what a
   // medium cannot carry is lost. The frame's memory may be taken over or left.
   virtual void Send(LinkId link, const PeerAddress& to, Bytes* frame, const PacketLabel* label) = 0;

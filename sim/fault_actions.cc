@@ -12,7 +12,7 @@ bool ConcernsLink(const std::string& what) {
 
 bool IsFaultEvent(const std::string& what) {
   return (ConcernsLink(what) && what != "flap") || what == "crash" || what == "blackhole" ||
-         what == "drop20" || what == "accuse" || what == "lie" ||
+         what == "drop20" || what == "accuse" || what == "lie" || what == "leave" ||
          what == "down" || what == "up" || what == "cut" || what == "merge" || what == "heal";
 }
 
@@ -45,6 +45,8 @@ void FaultActions::Apply(const FaultEvent& event, double now_s) {
     ApplyToLink(event, now_s);
   } else if (what == "crash" || what == "down" || what == "up") {
     table_->SetSilent(a, what != "up");
+  } else if (what == "leave") {
+    if (drive_away_) drive_away_(a);
   } else if (what == "blackhole") {
     if (!protocol_->SetForwarding(a, false)) blackholes_.insert(a);
   } else {

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sim/fault_table.h"
@@ -16,7 +18,7 @@
 
 namespace selvage::sim {
 
-// One thing that happens to the network. `what`: crash silent oneway gray ramp fade mtu loss
+// One thing that happens to the network. `what`: crash silent oneway gray ramp fade mtu loss leave
 // blackhole drop20 accuse lie (with nodes a, b), down/up (a; churn, or b too: a link that flaps),
 // cut/merge (partition), heal (undoes what was done to node a or link a-b). `p`: share, bytes for
 // mtu, dB for fade.
@@ -42,6 +44,11 @@ class FaultActions {
   // All arguments outlive this object. With `abstract` gray and mtu act on the link itself.
   FaultActions(const Scenario& scenario, bool abstract, FaultTable* table, Protocol* protocol);
 
+  // What moves a node out of the field (`leave`), where nodes have places.
+  void OnLeave(std::function<void(std::uint32_t node)> drive_away) {
+    drive_away_ = std::move(drive_away);
+  }
+
   void Apply(const FaultEvent& event, double now_s);
 
   // Wi-Fi only, for a packet that comes up from the device: false, it is dropped above the MAC,
@@ -57,6 +64,7 @@ class FaultActions {
   const bool abstract_;
   FaultTable* table_;
   Protocol* protocol_;
+  std::function<void(std::uint32_t node)> drive_away_;
   ScenarioRandom random_;
   std::set<std::uint32_t> blackholes_;  // of protocols that cannot do it themselves
   int gray_from_ = -1;

@@ -22,7 +22,8 @@ double FaultChannel::DoCalcRxPower(double tx_dbm, ns3::Ptr<ns3::MobilityModel> a
   if (faults_->Loses(ns3::Simulator::Now().GetSeconds(), from, to, kSizeUnknown)) {
     return kNothingDbm;
   }
-  return layout_->rx_dbm[static_cast<std::size_t>(from) * layout_->size() + to] + (tx_dbm - kTxDbm);
+  return layout_->rx_dbm[static_cast<std::size_t>(from) * layout_->size() + to] +
+         (tx_dbm - kTxDbm) - faults_->FadeDb(ns3::Simulator::Now().GetSeconds(), from, to);
 }
 
 }  // namespace selvage::sim

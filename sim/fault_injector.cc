@@ -159,7 +159,7 @@ void FaultInjector::AffectBy(const FaultEvent& event) {
       Affect(usage_->FlowsOver(b, a, packets_min_));
     }
   } else if (event.what == "crash" || event.what == "blackhole" || event.what == "drop20" ||
-             event.what == "lie") {
+             event.what == "lie" || event.what == "leave") {
     Affect(usage_->FlowsOver(a, packets_min_));
   }
 }

@@ -48,4 +48,19 @@ bool Mobility::Connected(double at_s, std::uint32_t a, std::uint32_t b) const {
 
 double Mobility::AgeAt(double at_s) const { return at_s - At(at_s).since_s; }
 
+void MoveOutward(Layout* layout, std::uint32_t node, double metres) {
+  Position middle;
+  for (const Position& p : layout->positions) {
+    middle.x += p.x / layout->size();
+    middle.y += p.y / layout->size();
+  }
+  Position& p = layout->positions[node];
+  const double x = p.x - middle.x;
+  const double y = p.y - middle.y;
+  const double far = std::hypot(x, y);
+  p.x += far > 1 ? metres * x / far : metres;
+  p.y += far > 1 ? metres * y / far : 0;
+  CompleteLinks(layout);
+}
+
 }  // namespace selvage::sim

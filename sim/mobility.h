@@ -43,4 +43,8 @@ class Mobility {
   std::vector<Moment> moments_;  // ascending
 };
 
+// Moves one node by so many metres, straight away from the middle of the field and out of it if
+// need be; the layout's links follow. From the very middle it goes along x.
+void MoveOutward(Layout* layout, std::uint32_t node, double metres);
+
 }  // namespace selvage::sim

@@ -46,7 +46,8 @@ FlowWindow WindowOf(const Scenario& s) {
   if (s.fault == "ramp") {
     w.attribution_s = s.ramp_s + 10;
   } else if (s.fault == "none" || s.fault == "campaign" || s.fault == "churn" ||
-             s.fault == "drift" || s.fault == "gray" || s.fault == "blackhole") {
+             s.fault == "drift" || s.fault == "gray" || s.fault == "blackhole" ||
+             s.fault == "leave") {
     w.attribution_s = 1e9;
   }
   return w;

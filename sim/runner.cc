@@ -37,6 +37,7 @@ namespace selvage::sim {
 namespace {
 
 constexpr const char* kPhyMode = "ErpOfdmRate6Mbps";
+constexpr double kDriveStepSeconds = 0.05;
 constexpr double kLateSeconds = 2;      // before the next move: as meshnet-lab measures
 constexpr std::uint32_t kLlcBytes = 8;  // LLC/SNAP header, belongs to the link
 
@@ -96,6 +97,7 @@ class World {
     } else {
       injector_.Schedule(script);
     }
+    actions_.OnLeave([this](std::uint32_t node) { DriveAway(node); });
     if (scenario_.move_m > 0) {
       mobility_ = std::make_unique<Mobility>(&layout_, scenario_.move_m,
                                              scenario_.traffic_start_s(), scenario_.seed);
@@ -153,6 +155,12 @@ class World {
       mobility_->Step(at_s);
       ScheduleMove(at_s + scenario_.move_every_s);
     });
+  }
+
+  // The node drives straight out of the field, away from its middle, to the end of the run.
+  void DriveAway(std::uint32_t node) {
+    MoveOutward(&layout_, node, scenario_.leave_mps * kDriveStepSeconds);
+    ns3::Simulator::Schedule(ns3::Seconds(kDriveStepSeconds), [this, node] { DriveAway(node); });
   }
 
   void CountConnected(RunOutput* out) const {
@@ -242,7 +250,7 @@ class World {
             return ComesUp(node_of_.at(mac), i, bytes, label);
           });
     }
-    stage_.new_carrier = [](std::uint32_t) { return NewUdpCarrier(); };
+    stage_.new_carrier = [this](std::uint32_t) { return NewUdpCarrier(scenario_.wifi_signal); };
   }
 
   // Whether the first fault was of this link, in either direction.

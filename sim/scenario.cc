@@ -60,7 +60,7 @@ const std::set<std::string>& Faults() {
   static const std::set<std::string> kFaults = {"none", "crash", "silent",    "oneway",    "gray",
                                                 "ramp", "fade",  "mtu",       "blackhole",
                                                 "flap", "loss",  "partition", "churn",
-                                                "drift", "attack", "campaign"};
+                                                "drift", "leave", "attack",    "campaign"};
   return kFaults;
 }
 
@@ -77,16 +77,12 @@ std::string SetTarget(const std::string& value, Scenario* s) {
   return "";
 }
 
-std::string SetHealing(const std::string& value, Scenario* s) {
-  if (value != "true" && value != "false") return "true or false";
-  s->healing = value == "true";
-  return "";
-}
-
-std::string SetQuarantine(const std::string& value, Scenario* s) {
-  if (value != "true" && value != "false") return "true or false";
-  s->quarantine = value == "true";
-  return "";
+Setter Boolean(bool Scenario::*field) {
+  return [field](const std::string& value, Scenario* s) -> std::string {
+    if (value != "true" && value != "false") return "true or false";
+    s->*field = value == "true";
+    return "";
+  };
 }
 
 const std::map<std::string, Setter, std::less<>>& Keys() {
@@ -124,6 +120,7 @@ const std::map<std::string, Setter, std::less<>>& Keys() {
       {"loss_share", Number(&Scenario::loss_share, 0, 1)},
       {"ramp_s", Number(&Scenario::ramp_s, 0.1, 1e5)},
       {"fade_db", Number(&Scenario::fade_db, 0, 200)},
+      {"leave_mps", Number(&Scenario::leave_mps, 0.1, 1000)},
       {"partition_s", Number(&Scenario::partition_s, 0.1, 1e5)},
       {"churn_every_s", Number(&Scenario::churn_every_s, 0.1, 1e5)},
       {"drift_share", Number(&Scenario::drift_share, 0.0001, 1)},
@@ -134,9 +131,10 @@ const std::map<std::string, Setter, std::less<>>& Keys() {
       {"payload_bytes", Integer(&Scenario::payload_bytes, 16, 1200)},
       {"class", OneOf(&Scenario::traffic_class, {"critical", "reliable", "telemetry", "bulk"})},
       {"crypto", OneOf(&Scenario::crypto, {"standin", "sodium"})},
-      {"healing", SetHealing},
+      {"healing", Boolean(&Scenario::healing)},
       {"model", OneOf(&Scenario::model, {"on", "off", "threshold"})},
-      {"quarantine", SetQuarantine},
+      {"quarantine", Boolean(&Scenario::quarantine)},
+      {"wifi_signal", Boolean(&Scenario::wifi_signal)},
       {"attack", OneOf(&Scenario::attack, {"blackhole", "drop20", "accuse", "lie", "mixed"})},
       {"attackers", Number(&Scenario::attackers, 0, 0.5)},
       {"start_jitter_s", Number(&Scenario::start_jitter_s, 0, 10)},
@@ -216,8 +214,8 @@ absl::Status FinishScenario(Scenario* s) {
       return absl::InvalidArgumentError("\"fault_s\" must be at least 2 for fault campaign");
     }
   }
-  if (s->fault == "fade" && !s->abstract()) {
-    return absl::InvalidArgumentError("\"link\" is wifi, must be abstract for fault fade");
+  if (s->fault == "leave" && s->abstract()) {
+    return absl::InvalidArgumentError("\"link\" is abstract, must be wifi for fault leave");
   }
   if (s->fault == "fade" && s->abstract_margin_db == 0) s->abstract_margin_db = kFadeMarginDb;
   if (s->fault_s < 0) {

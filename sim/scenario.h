@@ -43,6 +43,7 @@ struct Scenario {
   double loss_share = 0.5;        // gray, loss
   double ramp_s = 20;             // ramp: 0 to 100 % loss in this time
   double fade_db = 30;            // fade: the margin falls by this in ramp_s, and stays there
+  double leave_mps = 5;           // leave: how fast the node drives out of the field
   double partition_s = 30;
   double churn_every_s = 10;
   double drift_share = 0.01;  // drift: of all links change state each minute, from pre_s on, ...
@@ -73,6 +74,7 @@ struct Scenario {
   bool healing = true;
   std::string model = "on";  // on | off | threshold: fixed limits instead of the anomaly model
   bool quarantine = true;
+  bool wifi_signal = false;     // on Wi-Fi the radio tells how strong each neighbour's frames are
   double start_jitter_s = 0.1;  // node i starts within [0, this), by seed
 
   double traffic_start_s() const { return fault_s - pre_s; }
@@ -84,7 +86,7 @@ struct Scenario {
 };
 
 // Fault kinds: none crash silent oneway gray ramp fade mtu blackhole partition churn drift flap
-// loss attack campaign.
+// loss leave attack campaign.
 bool IsFault(std::string_view kind);
 
 using Settings = std::vector<std::pair<std::string, std::string>>;

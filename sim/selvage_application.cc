@@ -104,9 +104,9 @@ void SelvageApplication::OnFrame(LinkId link, const PeerAddress& from, MutableBy
 }
 
 void SelvageApplication::ReadRadio(LinkId link, const PeerAddress& from) {
-  const auto [read, first] = radio_read_.try_emplace(link, Now());
+  const auto [read, first] = radio_read_.try_emplace({link, from}, Now());
   if (!first && Now() - read->second < kRadioEvery) return;
-  const std::optional<double> margin = carrier_->MarginDb(link);
+  const std::optional<double> margin = carrier_->MarginDb(link, from);
   read->second = Now();
   if (!margin) return;
   // Registers of radios count whole decibels or less, and a measurement is not exact.

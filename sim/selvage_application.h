@@ -80,7 +80,7 @@ class SelvageApplication : public ns3::Application {
   std::unique_ptr<Carrier> carrier_;
   ns3::EventId timer_;
   Time armed_ = kNever;
-  std::map<LinkId, Time> radio_read_;
+  std::map<std::pair<LinkId, PeerAddress>, Time> radio_read_;
   Random radio_random_{0};
   TraceHash hash_;
 };

@@ -1,19 +1,29 @@
 #include "sim/udp_carrier.h"
 
 #include <array>
+#include <map>
 #include <utility>
 
 #include "ns3/inet-socket-address.h"
+#include "ns3/ipv4-header.h"
+#include "ns3/llc-snap-header.h"
 #include "ns3/packet.h"
 #include "ns3/socket.h"
 #include "ns3/udp-socket-factory.h"
 #include "ns3/udp-socket.h"
+#include "ns3/wifi-mac-header.h"
+#include "ns3/wifi-net-device.h"
+#include "ns3/wifi-phy.h"
+#include "sim/layout.h"
 #include "sim/packet_tag.h"
 
 namespace selvage::sim {
 namespace {
 
 constexpr std::uint64_t kRateBps = 6000000;
+constexpr std::uint16_t kIpv4Type = 0x0800;
+constexpr std::uint32_t kLlcBytes = 8;
+constexpr std::uint32_t kIpv4Bytes = 20;
 
 PeerAddress PeerOf(const ns3::Ipv4Address& address) {
   std::array<std::uint8_t, 4> bytes;
@@ -28,6 +38,7 @@ ns3::Ipv4Address AddressOf(const PeerAddress& peer) {
 
 class UdpCarrier final : public Carrier {
  public:
+  explicit UdpCarrier(bool signal) : signal_(signal) {}
   ~UdpCarrier() override { Close(); }
 
   void Open(ns3::Ptr<ns3::Node> node, Receive receive) override {
@@ -36,6 +47,7 @@ class UdpCarrier final : public Carrier {
     socket_->SetAllowBroadcast(true);
     socket_->Bind(ns3::InetSocketAddress(ns3::Ipv4Address::GetAny(), kSelvagePort));
     socket_->SetRecvCallback(ns3::MakeCallback(&UdpCarrier::OnSocket, this));
+    if (signal_) Listen(node);
   }
 
   void Close() override {
@@ -56,6 +68,12 @@ class UdpCarrier final : public Carrier {
     return {link};
   }
 
+  std::optional<double> MarginDb(LinkId /*link*/, const PeerAddress& from) override {
+    const auto found = signal_dbm_.find(from);
+    if (found == signal_dbm_.end()) return std::nullopt;
+    return found->second - kLinkDbm;
+  }
+
   void Send(LinkId /*link*/, const PeerAddress& to, Bytes* frame,
             const PacketLabel* label) override {
     if (socket_ == nullptr) return;
@@ -70,6 +88,33 @@ class UdpCarrier final : public Carrier {
   }
 
  private:
+  void Listen(ns3::Ptr<ns3::Node> node) {
+    for (std::uint32_t i = 0; i < node->GetNDevices(); ++i) {
+      auto device = ns3::DynamicCast<ns3::WifiNetDevice>(node->GetDevice(i));
+      if (device == nullptr) continue;
+      device->GetPhy()->TraceConnectWithoutContext(
+          "MonitorSnifferRx", ns3::MakeCallback(&UdpCarrier::OnFrameHeard, this));
+      return;
+    }
+  }
+
+  // Of every frame that the radio decoded, for whomever it was: who sent it, and how strong it was.
+  // Nobody forwards IP here, so an IP source is the neighbour that sent the frame.
+  void OnFrameHeard(ns3::Ptr<const ns3::Packet> heard, std::uint16_t /*mhz*/,
+                    ns3::WifiTxVector /*vector*/, ns3::MpduInfo /*mpdu*/,
+                    ns3::SignalNoiseDbm strength, std::uint16_t /*station*/) {
+    const ns3::Ptr<ns3::Packet> packet = heard->Copy();
+    ns3::WifiMacHeader mac;
+    packet->RemoveHeader(mac);
+    if (!mac.IsData() || packet->GetSize() < kLlcBytes + kIpv4Bytes) return;
+    ns3::LlcSnapHeader llc;
+    packet->RemoveHeader(llc);
+    if (llc.GetType() != kIpv4Type) return;
+    ns3::Ipv4Header ip;
+    packet->RemoveHeader(ip);
+    signal_dbm_[PeerOf(ip.GetSource())] = strength.signal;
+  }
+
   void OnSocket(ns3::Ptr<ns3::Socket> socket) {
     ns3::Address from;
     while (ns3::Ptr<ns3::Packet> packet = socket->RecvFrom(from)) {
@@ -80,12 +125,14 @@ class UdpCarrier final : public Carrier {
     }
   }
 
+  const bool signal_;
+  std::map<PeerAddress, double> signal_dbm_;  // by neighbour
   ns3::Ptr<ns3::Socket> socket_;
   Receive receive_;
 };
 
 }  // namespace
 
-std::unique_ptr<Carrier> NewUdpCarrier() { return std::make_unique<UdpCarrier>(); }
+std::unique_ptr<Carrier> NewUdpCarrier(bool signal) { return std::make_unique<UdpCarrier>(signal); }
 
 }  // namespace selvage::sim

@@ -1,7 +1,7 @@
 // Frames as UDP datagrams over the node's ad hoc Wi-Fi device, as a device's agent sends them.
 //
 // To a neighbour by unicast (resolved by ARP, acknowledged and repeated by the MAC, which tells
-// nobody), to everybody by broadcast.
+// nobody), to everybody by broadcast. On request it tells the signal of what arrives, as a driver.
 #pragma once
 
 #include <memory>
@@ -14,6 +14,8 @@ inline constexpr std::uint16_t kSelvagePort = 7700;
 // An Ethernet-sized IPv4 packet less 20 bytes of IPv4 and 8 of UDP header.
 inline constexpr std::uint32_t kSelvageMtuBytes = 1472;
 
-std::unique_ptr<Carrier> NewUdpCarrier();
+// `signal`: tells the signal of the last frame of each neighbour. REQUIRES then: the node's first
+// Wi-Fi device is the one that is used.
+std::unique_ptr<Carrier> NewUdpCarrier(bool signal);
 
 }  // namespace selvage::sim

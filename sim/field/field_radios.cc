@@ -181,7 +181,7 @@ std::vector<RadioSet::Radio> FieldRadios::NewCarriers(std::uint32_t node) {
   for (const RadioKind kind : field_.groups[drawn_[node].group].radios) {
     std::unique_ptr<Carrier> carrier;
     if (kind == RadioKind::kWifi) {
-      carrier = NewUdpCarrier();
+      carrier = NewUdpCarrier(false);
     } else if (kind == RadioKind::kLora) {
       carrier = std::make_unique<LoraCarrier>(lora_devices_.at(node), StationOf(node),
                                               field_.seed * 7777 + node);

@@ -69,8 +69,8 @@ std::vector<PeerAddress> RadioSet::Peers(LinkId link) const {
   return slots_[link.value].radio.carrier->Peers(LinkId(0));
 }
 
-std::optional<double> RadioSet::MarginDb(LinkId link) {
-  return slots_[link.value].radio.carrier->MarginDb(LinkId(0));
+std::optional<double> RadioSet::MarginDb(LinkId link, const PeerAddress& from) {
+  return slots_[link.value].radio.carrier->MarginDb(LinkId(0), from);
 }
 
 RadioSet::Slot* RadioSet::Ready(LinkId link, std::size_t bytes) {

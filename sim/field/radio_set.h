@@ -43,7 +43,7 @@ class RadioSet final : public Carrier {
   void Close() override;
   std::vector<LinkInfo> Links() const override;
   std::vector<PeerAddress> Peers(LinkId link) const override;
-  std::optional<double> MarginDb(LinkId link) override;
+  std::optional<double> MarginDb(LinkId link, const PeerAddress& from) override;
   void Send(LinkId link, const PeerAddress& to, Bytes* frame, const PacketLabel* label) override;
   void SendControl(LinkId link, const PeerAddress& to, Bytes* frame) override;
 

@@ -77,7 +77,9 @@ void LoraCarrier::Close() {
   device_ = nullptr;
 }
 
-std::optional<double> LoraCarrier::MarginDb(LinkId /*link*/) { return last_margin_db_; }
+std::optional<double> LoraCarrier::MarginDb(LinkId /*link*/, const PeerAddress& /*from*/) {
+  return last_margin_db_;
+}
 
 std::size_t LoraCarrier::unit_bytes_max() const { return AirBytesMax(*device_) - kAddressBytes; }
 

@@ -36,7 +36,7 @@ class LoraCarrier final : public Carrier, private UnitCarrier {
   void Open(ns3::Ptr<ns3::Node> node, Receive receive) override;
   void Close() override;
   std::vector<LinkInfo> Links() const override { return {info_}; }
-  std::optional<double> MarginDb(LinkId link) override;
+  std::optional<double> MarginDb(LinkId link, const PeerAddress& from) override;
   void Send(LinkId link, const PeerAddress& to, Bytes* frame, const PacketLabel* label) override;
   void SendControl(LinkId link, const PeerAddress& to, Bytes* frame) override;
 

@@ -94,7 +94,7 @@ BOOST_FIXTURE_TEST_CASE(what_has_no_meaning_without_a_radio_is_refused, Abstract
   BOOST_TEST(Graph("x", "--protocol olsr") == 2);
   BOOST_TEST(Grid("x", "--set topology=random") == 2);
   BOOST_TEST(Graph("x", "--set link=string") == 2);
-  BOOST_TEST(Grid("x", "--set fault=fade") == 2);
+  BOOST_TEST(Graph("x", "--set fault=leave") == 2);
 }
 
 }  // namespace

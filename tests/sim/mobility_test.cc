@@ -37,6 +37,27 @@ BOOST_AUTO_TEST_CASE(nobody_moves_further_than_the_step_or_out_of_the_field) {
   BOOST_TEST(mobility.steps() == 50u);
 }
 
+BOOST_AUTO_TEST_CASE(who_drives_away_goes_outward_and_loses_its_links_one_after_the_other) {
+  Scenario s;
+  s.nodes = 25;
+  BOOST_REQUIRE(FinishScenario(&s).ok());
+  Layout layout = *DrawLayout(s);
+  const std::uint32_t node = 8;  // right of the middle and above it
+  BOOST_TEST(layout.neighbours[node].size() == 8u);
+  const Position before = layout.positions[node];
+  std::size_t least = 8;
+  for (int step = 0; step < 100; ++step) {
+    MoveOutward(&layout, node, 2);
+    least = std::min(least, layout.neighbours[node].size());
+  }
+  BOOST_TEST(std::hypot(layout.positions[node].x - before.x, layout.positions[node].y - before.y) >
+             199);
+  BOOST_TEST(layout.neighbours[node].empty());
+  BOOST_TEST(layout.neighbours[7].size() == 7u);
+  MoveOutward(&layout, 12, 3);  // in the very middle
+  BOOST_TEST(std::hypot(layout.positions[12].x - 60, layout.positions[12].y - 60) > 2.9);
+}
+
 BOOST_AUTO_TEST_CASE(links_follow_from_the_new_places) {
   Layout layout = *DrawLayout(Moving());
   Mobility mobility(&layout, 60, 0, 1);
