@@ -4,8 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <set>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "sim/field/field_run.h"
@@ -28,6 +30,8 @@ struct Options {
   std::string seed;
   std::vector<std::string> settings;
   std::string out;
+  bool pcap = false;
+  bool netanim = false;
   bool plot = false;
 };
 
@@ -104,8 +108,15 @@ int Plot(const std::string& directory) {
 int Execute(const Options& options, bool replay, const std::vector<std::string>& arguments) {
   const auto settings = SettingsOf(options);
   if (!settings.ok()) return Complain(settings.status(), kUsage);
-  const auto input = replay ? PrepareReplay(options, *settings) : PrepareRun(options, *settings);
+  auto input = replay ? PrepareReplay(options, *settings) : PrepareRun(options, *settings);
   if (!input.ok()) return Complain(input.status(), kUsage);
+  if (options.pcap || options.netanim) {
+    std::error_code failed;
+    std::filesystem::create_directories(options.out, failed);
+    if (failed) return Complain(absl::UnavailableError("cannot write to " + options.out), kFailed);
+    if (options.pcap) input->pcap = options.out + "/frames";
+    if (options.netanim) input->animation = options.out + "/animation.xml";
+  }
   const auto output = Run(*input);
   if (!output.ok()) return Complain(output.status(), kUsage);
   const absl::Status written = WriteReport(options.out, arguments, *input, *output);
@@ -164,6 +175,8 @@ void AddOptions(CLI::App* command, Options* options) {
   command->add_option("--set", options->settings, "KEY=VALUE: overrides a key of the scenario")
       ->allow_extra_args(false);
   command->add_option("--out", options->out, "directory for the results")->required();
+  command->add_flag("--pcap", options->pcap, "a file per node with its Wi-Fi frames");
+  command->add_flag("--netanim", options->netanim, "a file for NetAnim: places and packets");
   command->add_flag("--plot", options->plot, "plots too (needs python3 with matplotlib)");
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "ns3/animation-interface.h"
 #include "ns3/boolean.h"
 #include "ns3/config.h"
 #include "ns3/double.h"
@@ -37,6 +38,7 @@ namespace selvage::sim {
 namespace {
 
 constexpr const char* kPhyMode = "ErpOfdmRate6Mbps";
+constexpr std::uint64_t kAnimationPacketsMax = 10'000'000;  // then it begins another file
 constexpr double kDriveStepSeconds = 0.05;
 constexpr double kLateSeconds = 2;      // before the next move: as meshnet-lab measures
 constexpr std::uint32_t kLlcBytes = 8;  // LLC/SNAP header, belongs to the link
@@ -51,6 +53,7 @@ class World {
  public:
   explicit World(const RunInput& input)
       : scenario_(input.scenario),
+        pcap_(input.pcap),
         layout_(input.layout),
         protocol_(scenario_.protocol == "selvage" ? NewSelvageProtocol()
                                                   : NewIpProtocol(scenario_.protocol)),
@@ -77,10 +80,11 @@ class World {
     stage_.scenario = &scenario_;
     stage_.layout = &layout_;
     stage_.nodes.Create(layout_.size());
+    PlaceNodes();
     if (scenario_.abstract()) {
       InstallAbstract();
     } else {
-      PlaceNodes();
+      ListenToFaults();
       InstallWifi();
       InstallStack();
     }
@@ -153,6 +157,7 @@ class World {
     if (at_s >= scenario_.end_s()) return;
     ns3::Simulator::Schedule(ns3::Seconds(at_s) - ns3::Simulator::Now(), [this, at_s] {
       mobility_->Step(at_s);
+      FollowPlaces();
       ScheduleMove(at_s + scenario_.move_every_s);
     });
   }
@@ -160,6 +165,7 @@ class World {
   // The node drives straight out of the field, away from its middle, to the end of the run.
   void DriveAway(std::uint32_t node) {
     MoveOutward(&layout_, node, scenario_.leave_mps * kDriveStepSeconds);
+    FollowPlaces();
     ns3::Simulator::Schedule(ns3::Seconds(kDriveStepSeconds), [this, node] { DriveAway(node); });
   }
 
@@ -199,6 +205,17 @@ class World {
     mobility.SetPositionAllocator(places);
     mobility.SetMobilityModel("ns3::ConstantPositionMobilityModel");
     mobility.Install(stage_.nodes);
+  }
+
+  // After nodes moved: what ns-3 shows and reckons delays with.
+  void FollowPlaces() {
+    for (std::uint32_t i = 0; i < layout_.size(); ++i) {
+      const Position& p = layout_.positions[i];
+      stage_.nodes.Get(i)->GetObject<ns3::MobilityModel>()->SetPosition({p.x, p.y, 0});
+    }
+  }
+
+  void ListenToFaults() {
     channel_ = ns3::CreateObject<FaultChannel>();
     channel_->Configure(&layout_, &faults_);
     for (std::uint32_t i = 0; i < layout_.size(); ++i) {
@@ -223,6 +240,10 @@ class World {
     ns3::WifiMacHelper mac;
     mac.SetType("ns3::AdhocWifiMac");
     stage_.devices = wifi.Install(phy, mac, stage_.nodes);
+    if (!pcap_.empty()) {
+      phy.SetPcapDataLinkType(ns3::WifiPhyHelper::DLT_IEEE802_11_RADIO);
+      phy.EnablePcap(pcap_, stage_.devices);
+    }
     wifi.AssignStreams(stage_.devices, 1000);
     for (std::uint32_t i = 0; i < layout_.size(); ++i) {
       auto device = ns3::DynamicCast<ns3::WifiNetDevice>(stage_.devices.Get(i));
@@ -318,6 +339,7 @@ class World {
   }
 
   const Scenario scenario_;
+  const std::string pcap_;
   Layout layout_;  // its links change when nodes move
   std::unique_ptr<Protocol> protocol_;
   FaultTable faults_;
@@ -344,6 +366,9 @@ class World {
 // A wrong target must not crash the simulator half way.
 absl::Status CheckTarget(const RunInput& input) {
   const Scenario& s = input.scenario;
+  if (!input.pcap.empty() && s.abstract()) {
+    return absl::InvalidArgumentError("--pcap needs link wifi: abstract links have no frames");
+  }
   const int n = static_cast<int>(input.layout.size());
   for (const FaultEvent& e : input.script) {
     if (e.a >= n || e.b >= n) {
@@ -377,8 +402,14 @@ absl::StatusOr<RunOutput> Run(const RunInput& input) {
   {
     World world(input);
     world.Build();
+    std::unique_ptr<ns3::AnimationInterface> animation;
+    if (!input.animation.empty()) {
+      animation = std::make_unique<ns3::AnimationInterface>(input.animation);
+      animation->SetMaxPktsPerTraceFile(kAnimationPacketsMax);
+    }
     world.Simulate(input.script);
     out = world.Collect();
+    animation.reset();
     ns3::Simulator::Destroy();
   }
   out.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

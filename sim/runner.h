@@ -23,6 +23,8 @@ struct RunInput {
   Scenario scenario;
   Layout layout;
   std::vector<FaultEvent> script;  // empty: the fault's target is resolved by the rule
+  std::string pcap;       // not empty: PREFIX of a file per node with its Wi-Fi frames
+  std::string animation;  // not empty: a file for NetAnim
 };
 
 // Packets sent and arrived.

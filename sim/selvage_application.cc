@@ -2,11 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include "ns3/abort.h"
+#include "ns3/boolean.h"
+#include "ns3/enum.h"
 #include "ns3/node.h"
+#include "ns3/random-variable-stream.h"
 #include "ns3/simulator.h"
+#include "ns3/trace-source-accessor.h"
 
 namespace selvage::sim {
 namespace {
@@ -27,9 +34,41 @@ void HashBytes(ByteSpan bytes, TraceHash* hash) { hash->Span(bytes.data(), bytes
 }  // namespace
 
 ns3::TypeId SelvageApplication::GetTypeId() {
-  static const ns3::TypeId kId = ns3::TypeId("selvage::sim::SelvageApplication")
-                                     .SetParent<ns3::Application>()
-                                     .AddConstructor<SelvageApplication>();
+  using Self = SelvageApplication;
+  static const ns3::TypeId kId =
+      ns3::TypeId("selvage::sim::SelvageApplication")
+          .SetParent<ns3::Application>()
+          .AddConstructor<Self>()
+          .AddAttribute("Healing", "Leaves links and nodes on suspicion and failure.",
+                        ns3::BooleanValue(true), ns3::MakeBooleanAccessor(&Self::healing_),
+                        ns3::MakeBooleanChecker())
+          .AddAttribute("Quarantine", "Checks neighbours and heeds testimonies.",
+                        ns3::BooleanValue(true), ns3::MakeBooleanAccessor(&Self::quarantine_),
+                        ns3::MakeBooleanChecker())
+          .AddAttribute("Laboratory", "Faults of the node's own can be switched on.",
+                        ns3::BooleanValue(false), ns3::MakeBooleanAccessor(&Self::laboratory_),
+                        ns3::MakeBooleanChecker())
+          .AddAttribute("Model", "The anomaly model, or fixed limits in its place.",
+                        ns3::EnumValue(kModelOn),
+                        ns3::MakeEnumAccessor(&Self::model_),
+                        ns3::MakeEnumChecker(kModelOn, "on",
+                                             kModelOff, "off",
+                                             kModelThreshold, "threshold"))
+          .AddTraceSource("Delivery", "A message reached this node.",
+                          ns3::MakeTraceSourceAccessor(&Self::delivery_),
+                          "selvage::sim::SelvageApplication::DeliveryCallback")
+          .AddTraceSource("RouteChange", "Traffic moved to another neighbour.",
+                          ns3::MakeTraceSourceAccessor(&Self::route_change_),
+                          "selvage::sim::SelvageApplication::EventCallback")
+          .AddTraceSource("Detection", "Something was found wanting.",
+                          ns3::MakeTraceSourceAccessor(&Self::detection_),
+                          "selvage::sim::SelvageApplication::EventCallback")
+          .AddTraceSource("Reported", "The node said something of itself.",
+                          ns3::MakeTraceSourceAccessor(&Self::reported_),
+                          "selvage::sim::SelvageApplication::EventCallback")
+          .AddTraceSource("Drop", "Frames went no further: why, and how many.",
+                          ns3::MakeTraceSourceAccessor(&Self::drop_),
+                          "selvage::sim::SelvageApplication::DropCallback");
   return kId;
 }
 
@@ -37,13 +76,20 @@ SelvageApplication::SelvageApplication() = default;
 SelvageApplication::~SelvageApplication() = default;
 
 void SelvageApplication::Configure(NodeCore::Init init, std::shared_ptr<WatchedCrypto> crypto,
-                                   std::unique_ptr<Carrier> carrier, Arrival arrival,
-                                   EventSink events) {
+                                   std::unique_ptr<Carrier> carrier) {
+  id_ = init.identity.certificate.id;
   init_ = std::move(init);
   crypto_ = std::move(crypto);
   carrier_ = std::move(carrier);
-  arrival_ = std::move(arrival);
-  events_ = std::move(events);
+}
+
+std::int64_t SelvageApplication::AssignStreams(std::int64_t stream) {
+  NS_ABORT_MSG_UNLESS(init_.has_value(), "AssignStreams comes after Configure, before the start");
+  auto draw = ns3::CreateObject<ns3::UniformRandomVariable>();
+  draw->SetStream(stream);
+  const std::uint64_t high = draw->GetInteger(0, UINT32_MAX - 1);
+  init_->seed = high << 32 | draw->GetInteger(0, UINT32_MAX - 1);
+  return 1;
 }
 
 void SelvageApplication::StartApplication() {
@@ -59,6 +105,11 @@ void SelvageApplication::StartApplication() {
   carrier_->Open(GetNode(), [this](LinkId link, const PeerAddress& from, MutableByteSpan frame) {
     OnFrame(link, from, frame);
   });
+  init_->config.healing = healing_;
+  init_->config.quarantine = quarantine_;
+  init_->config.lab = laboratory_;
+  init_->config.model.enabled = model_ != kModelOff;
+  init_->config.model.thresholds_only = model_ == kModelThreshold;
   radio_random_ = Random(init_->seed + 1);
   store_ = NewMemoryStore();
   core_ = std::make_unique<NodeCore>(Now(), *std::move(init_), *store_);
@@ -129,12 +180,36 @@ void SelvageApplication::Settle() {
     } else if (auto* persist = std::get_if<Persist>(&*effect)) {
       Perform(persist);
     } else if (auto* deliver = std::get_if<Deliver>(&*effect)) {
-      arrival_(*deliver);
+      delivery_(*deliver);
     } else if (auto* event = std::get_if<Event>(&*effect)) {
-      events_(GetNode()->GetId(), *event);
+      Report(*event);
     }
   }
+  if (!drop_.IsEmpty()) TraceDrops();
   ArmTimer();
+}
+
+void SelvageApplication::Report(const Event& event) {
+  static const std::set<std::string> kDetections = {
+      "anomaly",      "neighbor-suspect", "neighbor-oneway",  "neighbor-down", "neighbor-degraded",
+      "path-suspect", "node-distrusted",  "node-quarantined", "link-down",     "link-full"};
+  if (event.kind == "reroute") route_change_(event);
+  if (kDetections.count(event.kind) > 0) detection_(event);
+  reported_(event);
+}
+
+void SelvageApplication::TraceDrops() {
+  for (const auto& [name, count] : core_->Counters()) {
+    // "frames_dropped_hop_limit_total", "frames_shed_bulk_total"
+    const bool dropped = name.rfind("frames_dropped_", 0) == 0;
+    if (!dropped && name.rfind("frames_shed_", 0) != 0) continue;
+    std::uint64_t& told = drops_[name];
+    if (count == told) continue;
+    const std::size_t from = std::string_view("frames_").size();
+    const std::size_t size = name.size() - from - std::string_view("_total").size();
+    drop_(name.substr(from, size), count - told);
+    told = count;
+  }
 }
 
 void SelvageApplication::Perform(SendFrame* effect) {

@@ -4,11 +4,19 @@
 // device would learn: arriving datagrams and the time. Persisted writes are durable at once (a disk
 // that takes no time).
 //
-// Thread rule: ns-3's. Aggregate to one node, give it Configure() before it starts.
+// Attributes: Healing, Quarantine, Model (on, off, threshold), Laboratory.
+// Trace sources, in virtual time:
+//   Delivery     const Deliver&   a message reached this node, once
+//   RouteChange  const Event&     traffic moved: from and to whom, for which evidence
+//   Detection    const Event&     a neighbour, a path, a link or this machine was found wanting
+//   Reported     const Event&     everything that the node says of itself, these included
+//   Drop         const std::string& reason, std::uint64_t frames   frames that went no further
+//
+// Thread rule: ns-3's. SelvageHelper makes them; who does it by hand calls Configure() before the
+// start, on one node each.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +29,7 @@
 #include "core/time.h"
 #include "ns3/application.h"
 #include "ns3/event-id.h"
+#include "ns3/traced-callback.h"
 #include "sim/carrier.h"
 #include "sim/frame_sight.h"
 #include "sim/ledger.h"
@@ -36,8 +45,10 @@ constexpr Duration TimerWait(Time now, Time deadline) {
 
 class SelvageApplication : public ns3::Application {
  public:
-  using Arrival = std::function<void(const Deliver&)>;
-  using EventSink = std::function<void(std::uint32_t node, const Event&)>;
+  using DeliveryCallback = void (*)(const Deliver& deliver);
+  using EventCallback = void (*)(const Event& event);
+  using DropCallback = void (*)(const std::string& reason, std::uint64_t frames);
+  enum Model { kModelOn, kModelOff, kModelThreshold };  // as ns-3 wants enumerations
 
   static ns3::TypeId GetTypeId();
   SelvageApplication();
@@ -45,8 +56,11 @@ class SelvageApplication : public ns3::Application {
 
   // Before the application starts. `crypto` is init.crypto, watched.
   void Configure(NodeCore::Init init, std::shared_ptr<WatchedCrypto> crypto,
-                 std::unique_ptr<Carrier> carrier, Arrival arrival, EventSink events);
+                 std::unique_ptr<Carrier> carrier);
+  // Before the application starts: draws from this ns-3 stream. Returns 1, the streams used.
+  std::int64_t AssignStreams(std::int64_t stream);
 
+  const NodeId& id() const { return id_; }
   // False: not started, or refused by the core; *reason says why.
   bool Submit(Message message, std::string* reason);
   // Null before the start.
@@ -68,13 +82,24 @@ class SelvageApplication : public ns3::Application {
   void Settle();
   void Perform(SendFrame* effect);
   void Perform(Persist* effect);
+  void Report(const Event& event);
+  void TraceDrops();
   void HashEffect(const Effect& effect);
   void ArmTimer();
 
   std::optional<NodeCore::Init> init_;
   std::shared_ptr<WatchedCrypto> crypto_;
-  Arrival arrival_;
-  EventSink events_;
+  NodeId id_;
+  bool healing_ = true;
+  bool quarantine_ = true;
+  bool laboratory_ = false;
+  Model model_ = kModelOn;
+  ns3::TracedCallback<const Deliver&> delivery_;
+  ns3::TracedCallback<const Event&> route_change_;
+  ns3::TracedCallback<const Event&> detection_;
+  ns3::TracedCallback<const Event&> reported_;
+  ns3::TracedCallback<const std::string&, std::uint64_t> drop_;
+  std::map<std::string, std::uint64_t> drops_;  // told so far, by reason
   std::unique_ptr<Store> store_;
   std::unique_ptr<NodeCore> core_;
   std::unique_ptr<Carrier> carrier_;

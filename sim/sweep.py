@@ -8,6 +8,10 @@ own below DIR; finished runs are kept, so an interrupted sweep goes on where it 
 --over is the x axis. --quick: one seed, and of each --over its first two values. --growth adds,
 for each column, the exponent b of column = a * x^b.
 
+On a cluster --part K/N does the K-th of N parts of the runs and writes no report (in a job array:
+--part $((SLURM_ARRAY_TASK_ID + 1))/$SLURM_ARRAY_TASK_COUNT), into one DIR that all machines see;
+then --table-only reports on all of it.
+
 DIR gets table.md, sweep.csv (every run), PNG and SVG of each column, and report.html with all of
 it in one file.
 """
@@ -19,6 +23,7 @@ import itertools
 import json
 import math
 import os
+import re
 import sys
 
 import pyplot
@@ -44,7 +49,13 @@ def arguments():
     parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="JOBS")
     parser.add_argument("--table-only", action="store_true",
                         help="run nothing, show what is there")
+    parser.add_argument("--part", metavar="K/N", help="only the K-th of N parts of the runs")
     args = parser.parse_args()
+    if args.part is not None:
+        found = re.fullmatch(r"(\d+)/(\d+)", args.part)
+        if not found or not 1 <= int(found[1]) <= int(found[2]):
+            parser.error(f"--part {args.part}: must be K/N, K from 1 to N")
+        args.part = int(found[1]) - 1, int(found[2])
     args.axes = []
     for over in args.over:
         key, equals, values = over.partition("=")
@@ -200,12 +211,19 @@ def save_rows(args, cells):
             writer.writerow([*values, *row.values()])
 
 
+def part_of(runs, part, parts):
+    """Every parts-th run: neighbours in the order cost alike, so parts take about as long."""
+    return runs[part::parts]
+
+
 def main():
     args = arguments()
     os.makedirs(args.out, exist_ok=True)
     cells = [Cell(args, v) for v in itertools.product(*(values for _, values in args.axes))]
     # Seed by seed, so that a sweep cut short is even.
     order = [cell.runs[seed] for seed in range(args.seeds) for cell in cells]
+    if args.part is not None:
+        return 0 if runs_of.execute_all(args.program, args.j, part_of(order, *args.part)) else 1
     good = args.table_only or runs_of.execute_all(args.program, args.j, order)
     header, lines = table(args, cells)
     notes = growths(args, cells) if args.growth else []

@@ -88,7 +88,8 @@ void Discovery::OnTimeout(Time now) {
   for (auto& [target, timer] : timers_) {
     if (now < timer.at) continue;
     due_.push_back(target);
-    timer.at = now + timer.gap;
+    const auto late = random_->Below(static_cast<std::uint64_t>(timer.gap.count()) / 4 + 1);
+    timer.at = now + timer.gap * 7 / 8 + Duration(static_cast<std::int64_t>(late));
     timer.gap = std::min(timer.gap * 2, Longest(target, timer));
   }
 }

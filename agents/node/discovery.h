@@ -1,9 +1,11 @@
 // When to say "here I am" on a link, and to whom.
 //
 // Beacons are unauthenticated hints: type | node id (16) | epoch (4) | flags (1). They go out often
-// while a link is young and every kSteady afterwards; every kSteadyMet on a link with a medium of
-// its own where all whom it ever met are neighbours, for a newcomer's own first beacons are heard.
-// Peers that multicast cannot reach get their own until they are neighbours. A beacon from a
+// while a link is young and about every kSteady afterwards; every kSteadyMet on a link with a medium
+// of its own where all whom it ever met are neighbours, for a newcomer's own first beacons are heard.
+// Peers that multicast cannot reach get their own until they are neighbours. Each is an eighth of
+// its interval early or late (as RFC 5148 asks): nodes that were switched on together would otherwise
+// speak together for ever, and on a shared channel nobody would hear any of them. A beacon from a
 // stranger is answered by a handshake (lower id) or by a beacon of our own straight back (higher
 // id), at most one per kAnswerGap and peer.
 #pragma once
@@ -17,6 +19,7 @@
 #include "core/bytes.h"
 #include "core/ids.h"
 #include "core/link.h"
+#include "core/random.h"
 #include "core/time.h"
 
 namespace selvage {
@@ -38,6 +41,9 @@ class Discovery {
   static constexpr Duration kSteadySlow = std::chrono::minutes(15);
   static constexpr Duration kAnswerGap = 100ms;
   static constexpr std::size_t kAnswersMax = 256;
+
+  // `random` outlives this object.
+  explicit Discovery(Random* random) : random_(random) {}
 
   using Target = std::pair<LinkId, PeerAddress>;  // broadcast address: everybody on the link
 
@@ -77,6 +83,7 @@ class Discovery {
   Duration First(LinkId link) const { return slow_.count(link) > 0 ? kFirstSlow : kFirst; }
   Duration Longest(const Target& target, const Timer& timer) const;
 
+  Random* random_;
   std::set<LinkId> slow_;
   std::map<LinkId, Duration> gaps_;
   std::map<LinkId, Met> met_;

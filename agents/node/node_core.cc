@@ -26,6 +26,7 @@ NodeCore::Impl::Impl(Time now, Init init, Store& store)
       random_(init.seed),
       config_(std::move(init.config)),
       self_(identity_.certificate.id.Short()),
+      discovery_(&random_),
       handshakes_(crypto_.get(), &identity_, &anchor_, epoch_),
       adjacencies_(256),
       map_(crypto_.get(), &identity_, &anchor_, epoch_),

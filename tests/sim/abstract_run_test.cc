@@ -95,6 +95,7 @@ BOOST_FIXTURE_TEST_CASE(what_has_no_meaning_without_a_radio_is_refused, Abstract
   BOOST_TEST(Grid("x", "--set topology=random") == 2);
   BOOST_TEST(Graph("x", "--set link=string") == 2);
   BOOST_TEST(Graph("x", "--set fault=leave") == 2);
+  BOOST_TEST(Graph("x", "--pcap") == 2);
 }
 
 }  // namespace

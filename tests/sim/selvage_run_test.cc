@@ -49,5 +49,24 @@ BOOST_FIXTURE_TEST_CASE(finding_who_drops_packets_leaves_the_channel_to_the_pack
   BOOST_TEST(Number(run, "delay_p95_ms") < 20);
 }
 
+BOOST_FIXTURE_TEST_CASE(frames_and_an_animation_are_written_on_request, Simulation) {
+  BOOST_REQUIRE(Grid("seen",
+                     "--protocol selvage --set nodes=9 --set min_hops=2 --set flows=2 "
+                     "--set fault=leave --set fault_s=11 --set pre_s=10 --set window_s=2 "
+                     "--set drain_s=0 --pcap --netanim") == 0);
+  const std::filesystem::path seen = Path("seen");
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(seen)) {
+    if (entry.path().extension() != ".pcap") continue;
+    ++files;
+    BOOST_TEST(std::filesystem::file_size(entry.path()) > 10000u);
+  }
+  BOOST_TEST(files == 9u);
+  std::ifstream animation(seen / "animation.xml");
+  const std::string text(std::istreambuf_iterator<char>(animation), {});
+  BOOST_TEST(text.find("<node id=\"8\"") != std::string::npos);
+  BOOST_TEST(text.find("<nu p=\"p\"") != std::string::npos);  // somebody moved
+}
+
 }  // namespace
 }  // namespace selvage::sim

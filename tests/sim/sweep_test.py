@@ -54,6 +54,20 @@ class SweepTest(unittest.TestCase):
         with open(os.path.join(self.out, "runs", "log"), encoding="utf-8") as file:
             return file.read().splitlines()
 
+    def test_parts_share_the_runs_and_a_report_follows(self):
+        over = ["--over", "nodes=100,400", "--over", "fault=none,drift", "--seeds", "3"]
+        for part in ("1/3", "2/3", "3/3"):
+            done = self.sweep(*over, "--part", part)
+            self.assertEqual((done.returncode, done.stdout), (0, ""))
+            self.assertEqual(len(self.log()), 4 * int(part[0]))
+        self.assertEqual(len(set(self.log())), 12)
+        self.assertFalse(os.path.exists(os.path.join(self.out, "report.html")))
+        report = self.sweep(*over, "--table-only")
+        self.assertIn("| 400 | drift | 3 |", report.stdout)
+        self.assertEqual(len(self.log()), 12)
+        for wrong in ("0/3", "4/3", "x", "1"):
+            self.assertEqual(self.sweep(*over, "--part", wrong).returncode, 2)
+
     def test_each_combination_runs_once_per_seed_and_never_again(self):
         over = ["--over", "nodes=100,400", "--over", "fault=none,drift", "--seeds", "3"]
         self.assertEqual(self.sweep(*over).returncode, 0)
