@@ -81,8 +81,9 @@ void MapSync::OnNeighborUp(AdjacencyIndex index, ShortId neighbor, std::size_t c
                            bool shared, bool slow) {
   Neighbor& n = neighbors_[index.value];
   // Said again because something about the link changed: what was told stays told.
-  if (slow && n.slow && n.id == neighbor) {
+  if (n.id == neighbor && ((slow && n.slow) || n.suspected)) {
     n.content_bytes_max = content_bytes_max;
+    n.suspected = false;
     return;
   }
   n = Neighbor();
@@ -104,11 +105,16 @@ void MapSync::Owe(Time now, Neighbor* n, std::uint32_t origin) {
   (near ? n->far : n->flood).erase(origin);
 }
 
+void MapSync::OnNeighborSuspected(AdjacencyIndex index) {
+  const auto it = neighbors_.find(index.value);
+  if (it != neighbors_.end()) it->second.suspected = true;
+}
+
 void MapSync::OnNeighborGone(AdjacencyIndex index) { neighbors_.erase(index.value); }
 
 void MapSync::OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest) {
   auto it = neighbors_.find(index.value);
-  if (it == neighbors_.end() || digest == Digest()) return;
+  if (it == neighbors_.end() || it->second.suspected || digest == Digest()) return;
   Neighbor& n = it->second;
   // What was flooded a moment ago is still on its way: only a lasting difference is worth a
   // summary.
@@ -336,14 +342,45 @@ bool MapSync::FloodDue(Time now, Neighbor* n) {
                             : std::max(now, n->spent_until - (kFloodBurst - 1) * kFloodGap);
   }
   if (now < n->flood_at) return false;
+  if (n->shared) return n->granted || OwesOwn(*n);
   n->spent_until = std::max(n->spent_until, now) + kFloodGap;
   return true;
+}
+
+void MapSync::GrantShared(Time now) {
+  for (auto& [index, n] : neighbors_) n.granted = false;
+  const auto worth = [](std::size_t bytes) {
+    return Duration(1s) * static_cast<std::int64_t>(bytes) /
+           static_cast<std::int64_t>(kSharedBytesPerSecond);
+  };
+  while (now >= shared_free_) {
+    Neighbor* next = nullptr;
+    for (auto& [index, n] : neighbors_) {
+      const bool waits = n.shared && !n.slow && !n.suspected && !n.granted && !n.flood.empty() &&
+                         n.flood_at <= now;
+      if (waits && (next == nullptr || n.flood_at < next->flood_at)) next = &n;
+    }
+    if (next == nullptr) return;
+    next->granted = true;
+    std::size_t bytes = 0;
+    for (const std::uint32_t origin : next->flood) {
+      const LinkStateRecord* record = database_.Find(ShortId(origin));
+      bytes += record == nullptr ? 0 : record->encoded.size() + 3;
+    }
+    const std::size_t frames = bytes / std::max<std::size_t>(1, next->content_bytes_max) + 1;
+    shared_free_ = std::max(shared_free_, now - worth(kSharedBurstBytes)) +
+                   worth(bytes + frames * kFrameBytes);
+  }
 }
 
 Time MapSync::NextDeadline() const {
   Time at = kNever;
   for (const auto& [index, n] : neighbors_) {
-    if (!n.flood.empty()) at = std::min(at, n.flood_at);
+    if (n.suspected) continue;
+    if (!n.flood.empty()) {
+      const bool paced = n.shared && !n.slow && n.flood_at != kNever && !OwesOwn(n);
+      at = std::min(at, paced ? std::max(n.flood_at, shared_free_) : n.flood_at);
+    }
     if (!n.far.empty()) at = std::min(at, far_free_);
   }
   return at;
@@ -412,7 +449,9 @@ void MapSync::AppendLinkState(Neighbor* n, std::uint32_t origin, ControlFrame* f
 
 std::vector<ControlFrame> MapSync::TakeFrames(Time now) {
   std::vector<ControlFrame> out;
+  GrantShared(now);
   for (auto& [index, n] : neighbors_) {
+    if (n.suspected) continue;
     const bool flood = FloodDue(now, &n);
     if (!flood && n.certificates.empty() && n.want.empty() && now < n.ask_at && !n.summary) {
       continue;
@@ -427,7 +466,10 @@ std::vector<ControlFrame> MapSync::TakeFrames(Time now) {
       Append(&n, &frame, ChunkType::kCertificate, encoded, &out);
     }
     n.certificates.clear();
-    if (flood) {
+    if (flood && n.shared && !n.slow && !n.granted) {
+      AppendLinkState(&n, self().value, &frame, &out);
+      n.flood.erase(self().value);
+    } else if (flood) {
       for (std::uint32_t id : n.flood) AppendLinkState(&n, id, &frame, &out);
       n.flood.clear();
       n.flood_at = kNever;
@@ -442,9 +484,9 @@ void MapSync::TakeFar(Time now, std::vector<ControlFrame>* out) {
   auto turn = neighbors_.upper_bound(far_turn_);
   for (std::size_t i = 0; i < neighbors_.size(); ++i, ++turn) {
     if (turn == neighbors_.end()) turn = neighbors_.begin();
-    if (!turn->second.far.empty()) break;
+    if (!turn->second.far.empty() && !turn->second.suspected) break;
   }
-  if (turn == neighbors_.end() || turn->second.far.empty()) return;
+  if (turn == neighbors_.end() || turn->second.far.empty() || turn->second.suspected) return;
   far_turn_ = turn->first;
   Neighbor& n = turn->second;
   ControlFrame frame;

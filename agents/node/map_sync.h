@@ -67,6 +67,13 @@ class MapSync : public CertificateBook {
   // after a quiet time has kFarBurst. 24 B/s carry about one advertisement every 10 s.
   static constexpr std::size_t kFarBytesPerSecond = 24;
   static constexpr std::size_t kFarBurstBytes = 4096;
+  // What all news of others may cost this node on shared channels, all neighbours together, with
+  // kFrameBytes for each frame. Nodes that move about make more news than a channel can carry, most
+  // of it outdated before it is sent: what waits is told in its newest version only. A network
+  // that starts, or a move of everybody, has the burst.
+  static constexpr std::size_t kSharedBytesPerSecond = 2000;
+  static constexpr std::size_t kSharedBurstBytes = 24'000;
+  static constexpr std::size_t kFrameBytes = 60;
 
   MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch);
 
@@ -78,6 +85,9 @@ class MapSync : public CertificateBook {
   // channel that all take turns on (LinkInfo::shared). `slow`: news goes there rarely.
   void OnNeighborUp(AdjacencyIndex index, ShortId neighbor, std::size_t content_bytes_max,
                     bool shared, bool slow = false);
+  // Suspected: nothing leaves until it is up again, and what it is owed then is remembered, so that
+  // a suspicion that is withdrawn costs no summaries.
+  void OnNeighborSuspected(AdjacencyIndex index);
   void OnNeighborGone(AdjacencyIndex index);
   void OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest);
   // A verified certificate learned from a handshake. False: its short id belongs to somebody else.
@@ -136,6 +146,8 @@ class MapSync : public CertificateBook {
     std::size_t content_bytes_max = 0;
     bool shared = false;
     bool slow = false;
+    bool suspected = false;
+    bool granted = false;                  // shared: the budget has room for its news now
     Time last_flood = Time::min();         // slow
     Time spent_until{};                    // kFloodGap for each flood so far
     std::set<std::uint32_t> flood;         // short ids whose advertisement is to be sent
@@ -166,6 +178,11 @@ class MapSync : public CertificateBook {
   void TakeFar(Time now, std::vector<ControlFrame>* out);
   bool HasIt(const Neighbor& n, ShortId origin, AdjacencyIndex from) const;
   Duration Spread();
+  ShortId self() const { return identity_->certificate.id.Short(); }
+  // This node's own news waits for no budget: nobody else can tell it.
+  bool OwesOwn(const Neighbor& n) const { return n.flood.count(self().value) > 0; }
+  // Whose turn it is on shared channels: who has waited longest, as far as the budget goes.
+  void GrantShared(Time now);
   bool FloodDue(Time now, Neighbor* n);
   void Ask(Neighbor* n, std::uint32_t origin);
   void Accept(Time now, LinkStateRecord record, AdjacencyIndex from);
@@ -187,6 +204,7 @@ class MapSync : public CertificateBook {
   std::set<std::uint32_t> unsaved_certificates_;
   Time last_news_{};  // when somebody else's advertisement last changed the map
   NewsScope scope_;
+  Time shared_free_{};         // when the budget allows the next news on shared channels
   Time far_free_{};            // when the budget allows the next far news
   std::uint8_t far_turn_ = 0;  // adjacency that had far news last
   bool changed_ = false;

@@ -351,8 +351,17 @@ void NodeCore::Impl::FollowVerdict(Time now, Adjacency* a) {
     a->monitor.held().TakeAll();
     a->monitor.ForgetOutstanding();
   } else if (before == LinkState::kUp || confirmed) {
-    if (before == LinkState::kUp) map_.OnNeighborGone(a->index);
     std::vector<HeldFrame> held = TakeUnsent(a);
+    for (const HeldFrame& f : held) {
+      if (f.kind != HeldFrame::Kind::kControl) continue;
+      map_.OnFrameLost(now, a->index, f.origins);
+      quarantine_.book().OnLost(a->index, f.origins);
+    }
+    if (confirmed) {
+      map_.OnNeighborGone(a->index);
+    } else {
+      map_.OnNeighborSuspected(a->index);
+    }
     a->monitor.ForgetOutstanding();
     ResendElsewhere(now, a, std::move(held));
   }

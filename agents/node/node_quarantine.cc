@@ -89,11 +89,11 @@ void NodeCore::Impl::Testify(Time now, std::vector<Word> words) {
 void NodeCore::Impl::SendTestimonies(Time now) {
   TestimonyBook& book = quarantine_.book();
   if (book.live() == 0) return;
-  std::vector<AdjacencyIndex> neighbors;
+  std::vector<TestimonyBook::Listener> neighbors;
   bool shared = false;
   for (const Adjacency* a : present_) {
-    if (!Usable(*a) || a->slow) continue;
-    neighbors.push_back(a->index);
+    if (a->slow || (a->confirmed && a->state != LinkState::kUp)) continue;
+    neighbors.push_back({a->index, Usable(*a)});
     shared = shared || a->shared;
   }
   book.SetNeighbors(neighbors);

@@ -51,15 +51,17 @@ void TestimonyBook::Put(Time now, Testimony t, AdjacencyIndex from) {
       records_.begin(), records_.end(), [](const auto& e) { return e.second.live; }));
 }
 
-void TestimonyBook::SetNeighbors(const std::vector<AdjacencyIndex>& neighbors) {
+void TestimonyBook::SetNeighbors(const std::vector<Listener>& neighbors) {
   for (auto it = neighbors_.begin(); it != neighbors_.end();) {
     const bool there = std::any_of(neighbors.begin(), neighbors.end(),
-                                   [&](AdjacencyIndex n) { return n.value == it->first; });
+                                   [&](const Listener& n) { return n.index.value == it->first; });
     if (!there) rations_.erase(it->first);
     it = there ? std::next(it) : neighbors_.erase(it);
   }
-  for (AdjacencyIndex n : neighbors) {
-    const auto [it, fresh] = neighbors_.try_emplace(n.value);
+  for (const Listener& n : neighbors) {
+    const auto [it, fresh] = neighbors_.try_emplace(n.index.value);
+    if (n.reachable && !it->second.reachable && !it->second.tell.empty()) pending_ = true;
+    it->second.reachable = n.reachable;
     if (!fresh) continue;
     for (const auto& [witness, record] : records_) {
       if (!record.live) continue;
@@ -106,6 +108,7 @@ std::vector<TestimonyBook::Message> TestimonyBook::TakeMessages(std::size_t neig
     auto it = neighbors_.upper_bound(last_told_);
     if (it == neighbors_.end()) it = neighbors_.begin();
     last_told_ = it->first;
+    if (!it->second.reachable) continue;
     const std::size_t before = out.size();
     for (std::uint32_t witness : it->second.tell) {
       const auto r = records_.find(witness);
@@ -116,7 +119,9 @@ std::vector<TestimonyBook::Message> TestimonyBook::TakeMessages(std::size_t neig
     told += out.size() > before ? 1 : 0;
   }
   pending_ = std::any_of(neighbors_.begin(), neighbors_.end(),
-                         [](const auto& n) { return !n.second.tell.empty(); });
+                         [](const auto& n) {
+                           return n.second.reachable && !n.second.tell.empty();
+                         });
   return out;
 }
 

@@ -41,8 +41,12 @@ class TestimonyBook {
   Offer Consider(Time now, AdjacencyIndex from, const Testimony& t, Epoch epoch);
   // Verified, or this node's own. Goes to all neighbours but `from` (0: all).
   void Put(Time now, Testimony t, AdjacencyIndex from);
-  // The neighbours that can be told now; whoever is new among them is told everything that is live.
-  void SetNeighbors(const std::vector<AdjacencyIndex>& neighbors);
+  struct Listener {
+    AdjacencyIndex index;
+    bool reachable;  // can be told now; what it is owed otherwise waits
+  };
+  // The neighbours; whoever is new among them is told everything that is live.
+  void SetNeighbors(const std::vector<Listener>& neighbors);
   void OnLost(AdjacencyIndex to, const std::vector<ShortId>& witnesses);
   // Ends what has expired. True when anything did.
   bool Expire(Time now);
@@ -63,6 +67,7 @@ class TestimonyBook {
 
  private:
   struct Neighbor {
+    bool reachable = false;
     std::set<std::uint32_t> tell;
   };
   struct Ration {

@@ -1,6 +1,7 @@
 #define BOOST_TEST_MODULE map_sync_test
 #include "agents/node/map_sync.h"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <set>
 
@@ -125,6 +126,27 @@ BOOST_AUTO_TEST_CASE(the_first_news_leaves_at_once_and_that_of_a_storm_in_frames
   p.now += MapSync::kFloodGap;
   for (const auto& f : p.a.TakeFrames(p.now)) news += f.origins.size();
   BOOST_TEST(news == static_cast<std::size_t>(MapSync::kFloodBurst) + 100);
+}
+
+BOOST_AUTO_TEST_CASE(a_suspicion_that_is_withdrawn_costs_no_summary_and_loses_no_news) {
+  Pair p;
+  p.Meet();
+  p.Exchange();
+  p.a.Advertise(p.now, {}, {});
+  const auto lost = p.a.TakeFrames(p.now);
+  BOOST_REQUIRE(lost.size() == 1);
+  p.a.OnFrameLost(p.now, kTo, lost[0].origins);
+  p.a.OnNeighborSuspected(kTo);
+  BOOST_TEST(p.a.TakeFrames(p.now).empty());
+  BOOST_TEST((p.a.NextDeadline() == kNever));
+  p.a.OnLinkState(p.now, AdjacencyIndex(2), p.Signed(p.idb, 1, 1).encoded);
+  p.a.OnNeighborUp(kTo, ShortId(0), 1400, false);
+  const auto frames = p.a.TakeFrames(p.now);
+  BOOST_REQUIRE(frames.size() == 1);
+  BOOST_TEST(frames[0].origins.size() == 2);  // what was lost, and what came meanwhile
+  ChunkReader reader(frames[0].content);
+  Chunk c;
+  while (reader.Next(&c)) BOOST_TEST((c.type == ChunkType::kLinkState));
 }
 
 BOOST_AUTO_TEST_CASE(
@@ -337,6 +359,45 @@ BOOST_AUTO_TEST_CASE(on_a_shared_channel_own_news_does_not_leave_in_one_burst) {
   }
   BOOST_TEST(to.size() == 3);
   BOOST_TEST(at_once < 3);
+}
+
+BOOST_AUTO_TEST_CASE(on_a_shared_channel_a_storm_of_news_is_told_at_a_pace_newest_version_last) {
+  SharedChannel w;
+  const auto origin = w.ide.certificate.id.Short();
+  const auto self = w.ida.certificate.id.Short();
+  constexpr int kSeconds = 60;
+  std::size_t bytes = 0;
+  std::uint32_t told = 0;
+  std::size_t own = 0;
+  std::uint32_t version = 1;
+  const Time begin = w.now;
+  const auto drain = [&] {
+    for (const ControlFrame& f : w.a.TakeFrames(w.now)) {
+      const bool others = std::count(f.origins.begin(), f.origins.end(), origin) > 0;
+      if (others) told = w.a.database().Find(origin)->version.sequence;
+      if (others) bytes += f.content.size();
+      own += static_cast<std::size_t>(std::count(f.origins.begin(), f.origins.end(), self));
+    }
+  };
+  // A node far away whose links change a hundred times a second.
+  while (w.now < begin + std::chrono::seconds(kSeconds)) {
+    LinkStateRecord r = w.Signed(w.ide, 1, ++version);
+    for (std::uint8_t i = 1; i <= 10; ++i) {
+      r.adjacencies.push_back({AdjacencyIndex(i), ShortId(i), AdjacencyIndex(1), EdgeMetric()});
+    }
+    SignLinkState(*w.crypto, w.ide.signing_key, &r);
+    w.a.OnLinkState(w.now, AdjacencyIndex(SharedChannel::kB), r.encoded);
+    w.now += 10ms;
+    drain();
+  }
+  BOOST_TEST(bytes > 10'000u);
+  BOOST_TEST(bytes < MapSync::kSharedBurstBytes + kSeconds * MapSync::kSharedBytesPerSecond);
+  // In the middle of it this node's own news does not wait.
+  w.a.Advertise(w.now, {}, {});
+  for (int i = 0; i < 500; ++i, w.now += 1ms) drain();
+  BOOST_TEST(own == 3u);
+  for (int i = 0; i < 5000; ++i, w.now += 1ms) drain();
+  BOOST_TEST(told == version);
 }
 
 }  // namespace

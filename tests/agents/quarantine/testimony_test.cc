@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(a_flood_of_offers_from_one_neighbor_is_rationed_and_others_
 BOOST_AUTO_TEST_CASE(news_goes_to_all_but_its_bringer_again_when_lost_and_to_who_comes_late) {
   Witness w;
   TestimonyBook book;
-  book.SetNeighbors({kOne, kTwo});
+  book.SetNeighbors({{kOne, true}, {kTwo, true}});
   book.Put(At(0s), w.Say(1, Words(1)), kOne);
   std::vector<TestimonyBook::Message> m = book.TakeMessages();
   BOOST_REQUIRE(m.size() == 1u);
@@ -117,10 +117,28 @@ BOOST_AUTO_TEST_CASE(news_goes_to_all_but_its_bringer_again_when_lost_and_to_who
   BOOST_TEST(book.TakeMessages().empty());
   book.OnLost(kTwo, {w.id.Short()});
   BOOST_TEST(book.TakeMessages().size() == 1u);
-  book.SetNeighbors({kOne, kTwo, AdjacencyIndex(3)});
+  book.SetNeighbors({{kOne, true}, {kTwo, true}, {AdjacencyIndex(3), true}});
   m = book.TakeMessages();
   BOOST_REQUIRE(m.size() == 1u);
   BOOST_TEST((m[0].to == AdjacencyIndex(3)));
+}
+
+BOOST_AUTO_TEST_CASE(who_is_out_of_reach_for_a_while_is_told_later_and_nothing_twice) {
+  Witness w;
+  TestimonyBook book;
+  book.SetNeighbors({{kOne, true}});
+  book.Put(At(0s), w.Say(1, Words(1)), AdjacencyIndex(0));
+  BOOST_TEST(book.TakeMessages().size() == 1u);
+  book.SetNeighbors({{kOne, false}});
+  book.SetNeighbors({{kOne, true}});
+  BOOST_TEST(!book.pending());
+  book.SetNeighbors({{kOne, false}});
+  book.Put(At(1s), w.Say(2, Words(1)), AdjacencyIndex(0));
+  BOOST_TEST(book.TakeMessages().empty());
+  BOOST_TEST(!book.pending());
+  book.SetNeighbors({{kOne, true}});
+  BOOST_TEST(book.pending());
+  BOOST_TEST(book.TakeMessages().size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(neighbors_told_in_turn_are_spared_what_they_know_by_then) {
@@ -128,7 +146,7 @@ BOOST_AUTO_TEST_CASE(neighbors_told_in_turn_are_spared_what_they_know_by_then) {
   Witness other;
   other.id.bytes = {1, 2, 3, 4, 5};
   TestimonyBook book;
-  book.SetNeighbors({kOne, kTwo, AdjacencyIndex(3)});
+  book.SetNeighbors({{kOne, true}, {kTwo, true}, {AdjacencyIndex(3), true}});
   const Testimony news = w.Say(1, Words(1));
   book.Put(At(0s), news, AdjacencyIndex(0));
   book.Put(At(0s), other.Say(1, Words(2)), AdjacencyIndex(0));
