@@ -1,13 +1,13 @@
 // When to say "here I am" on a link, and to whom.
 //
 // Beacons are unauthenticated hints: type | node id (16) | epoch (4) | flags (1). They go out often
-// while a link is young and about every kSteady afterwards; every kSteadyMet on a link with a medium
-// of its own where all whom it ever met are neighbours, for a newcomer's own first beacons are heard.
-// Peers that multicast cannot reach get their own until they are neighbours. Each is an eighth of
-// its interval early or late (as RFC 5148 asks): nodes that were switched on together would otherwise
-// speak together for ever, and on a shared channel nobody would hear any of them. A beacon from a
-// stranger is answered by a handshake (lower id) or by a beacon of our own straight back (higher
-// id), at most one per kAnswerGap and peer.
+// while a link is young and about every kSteady afterwards; every kSteadyMet on a link with a
+// medium of its own where all whom it ever met are neighbours, for a newcomer's own first beacons
+// are heard. Peers that multicast cannot reach get their own until they are neighbours. Each is an
+// eighth of its interval early or late (as RFC 5148 asks): nodes that were switched on together
+// would otherwise speak together for ever, and on a shared channel nobody would hear any of them. A
+// beacon from a stranger is answered by a handshake (lower id) or by a beacon of our own straight
+// back (higher id), at most one per kAnswerGap and peer.
 #pragma once
 
 #include <cstdint>

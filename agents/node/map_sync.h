@@ -204,8 +204,8 @@ class MapSync : public CertificateBook {
   std::set<std::uint32_t> unsaved_certificates_;
   Time last_news_{};  // when somebody else's advertisement last changed the map
   NewsScope scope_;
-  Time shared_free_{};         // when the budget allows the next news on shared channels
-  Time far_free_{};            // when the budget allows the next far news
+  Time shared_free_ = Time::min();  // when the budget allows the next news on shared channels
+  Time far_free_{};                 // when the budget allows the next far news
   std::uint8_t far_turn_ = 0;  // adjacency that had far news last
   bool changed_ = false;
   bool outrun_ = false;

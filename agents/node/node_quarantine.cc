@@ -23,7 +23,8 @@ std::optional<Quarantine::Access> NodeCore::Impl::AccessTo(ShortId neighbor) con
   if (!config_.quarantine) return std::nullopt;
   for (const Adjacency* a : present_) {
     if (a->neighbor() != neighbor || a->slow || !Usable(*a)) continue;
-    if (a->pacer().on()) continue;  // full: what waits here would be put down to the neighbour
+    // Full: what waits here would be put down to the neighbour.
+    if (a->pacer().on() || a->queue().standing() > NeighborCheck::kQueue) continue;
     return Quarantine::Access{
         a->shared, std::clamp<Duration>(4 * a->monitor.srtt() + kWaitMargin, kWaitMin, kWaitMax)};
   }

@@ -40,7 +40,8 @@ NeighborCheck::NeighborCheck(Time now, ShortId neighbor, std::vector<ShortId> ta
 std::vector<NeighborCheck::Probe> NeighborCheck::TakeProbes(Time now, Random* random) {
   std::vector<Probe> out;
   if (done_ || now < next_) return out;
-  next_ = now + gap_;
+  next_ = blame_at_ == kNever ? now + gap_ : blame_at_;
+  if (blame_at_ != kNever) return out;
   if (rounds_ >= kProbesMax) return out;
   const std::size_t n = targets_.size();
   const auto round = static_cast<std::size_t>(rounds_++);
@@ -83,7 +84,7 @@ void NeighborCheck::OnTimeout(Time now) {
     ++t.sent;
     t.answered += s.answered ? 1 : 0;
   }
-  Judge();
+  Judge(now);
 }
 
 double NeighborCheck::Step(double anyhow) const {
@@ -120,7 +121,7 @@ double NeighborCheck::Evidence(const Tally& through, const Tally& around) const 
          Likelihood(around.sent, around_lost, anyhow) - nobody;
 }
 
-void NeighborCheck::Judge() {
+void NeighborCheck::Judge(Time now) {
   Tally all;
   Tally beside;
   bool clear = true;
@@ -150,10 +151,14 @@ void NeighborCheck::Judge() {
   const Tally rest{all.sent - worst.sent, all.answered - worst.answered};
   const Tally rest_beside{beside.sent - worst_beside.sent,
                           beside.answered - worst_beside.answered};
-  if (!queued() && Evidence(all, beside) >= kBlameAt &&
+  if (Evidence(all, beside) >= kBlameAt &&
       (counted < 2 || Evidence(rest, rest_beside) >= kBlameAt / 2)) {
-    return End(Verdict::kDrops, ShortId(0));
+    if (blame_at_ == kNever) blame_at_ = next_ = shared_ ? now : now + kGrace;
+    if (queued()) return End(Verdict::kUndecided, ShortId(0));
+    if (now >= blame_at_) End(Verdict::kDrops, ShortId(0));
+    return;
   }
+  blame_at_ = kNever;
   const double anyhow = LossOf(beside.sent, beside.answered);
   const double honest = std::clamp(1.5 * anyhow, kHonestLoss, 0.6);
   // Not Step(): a loss that is too small to blame anybody for clears nobody either, or those that

@@ -19,7 +19,8 @@
 // A full link loses and delays what an honest relay would pass on. So who delays is not blamed:
 // when what is answered through it takes kQueue longer than around, or answers come after their
 // time, a queue stands there. (A relay that drops some and delays the rest is left by whoever
-// suffers.)
+// suffers.) Where links have queues of their own, blame waits for kGrace after the last probe: what
+// a queue that has just filled holds still arrives in that time, what was dropped never does.
 //
 // On a shared channel loss is the load's as a rule: only who passes next to nothing is blamed.
 //
@@ -50,6 +51,7 @@ class NeighborCheck {
   static constexpr double kPassesNone = 0.25;
   static constexpr int kLossySent = 48;  // by chance a rate is 7 % off then (one deviation)
   static constexpr Duration kQueue = 50ms;  // as the pacer's, routing/pacer.h
+  static constexpr Duration kGrace = 1500ms;
   static constexpr double kBlameAt = 11.5;
   static constexpr double kClearAt = -4.6;
   static constexpr int kClearEachMin = 8;  // answers of each target
@@ -108,7 +110,7 @@ class NeighborCheck {
   // How much more has to be lost through the neighbour than the share `anyhow` around it.
   double Step(double anyhow) const;
   double Evidence(const Tally& through, const Tally& around) const;
-  void Judge();
+  void Judge(Time now);
   void End(Verdict verdict, ShortId destination);
 
   ShortId neighbor_;
@@ -125,6 +127,7 @@ class NeighborCheck {
   Delays delay_around_;
   bool late_ = false;  // an answer through the neighbour came after its time
   int rounds_ = 0;
+  Time blame_at_ = kNever;  // there is evidence; not before
   Time next_{};
   bool done_ = false;
   Result result_;
