@@ -174,7 +174,7 @@ BOOST_FIXTURE_TEST_CASE(two_agents_meet_over_a_cell_and_a_satellite, Uplinks) {
   }
   ns3::Simulator::Stop(ns3::Seconds(280));
   ns3::Simulator::Run();
-  BOOST_TEST(arrived > 180);  // best effort, through gaps of both, noticed at the pace of the traffic
+  BOOST_TEST(arrived > 180);  // best effort, through gaps of both
   BOOST_TEST(devices[1]->EnergyJoules() == 30 * 280, boost::test_tools::tolerance(1e-9));
   BOOST_TEST(devices[0]->EnergyJoules() > 200);
 }
