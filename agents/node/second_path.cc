@@ -62,6 +62,10 @@ bool NodeCore::Impl::FirstHopDoubtful(const DataHeader& header) {
 // Without a path a packet is tried over every link that may work (routing/forwarder.h): the copy
 // waits for the slowest of them.
 Duration NodeCore::Impl::SlowRoundTrip(ShortId to, TrafficClass c) {
+  // Asked for each packet: networks without slow radios must not pay for tables with the answer.
+  const bool own = std::any_of(present_.begin(), present_.end(),
+                               [](const Adjacency* a) { return a->slow; });
+  if (!own && !forwarder_.routes().topology().has_slow()) return Duration(0);
   if (const auto known = forwarder_.SlowRoundTrip(c, to)) return *known;
   Duration longest{0};
   for (const Adjacency* a : present_) {
