@@ -176,7 +176,8 @@ def main():
                 print(f"run {run + 1}: gap {row['gap_ms']:.0f} ms at the cut (before: "
                       f"{row['gap_before_ms']:.0f}), {row['sent'] - row['received']} of "
                       f"{row['sent']} lost, {row['duplicates']} duplicates, "
-                      f"{row['estab']} stations still ESTAB, idle round trip {row['idle_rtt_ms']} ms", flush=True)
+                      f"{row['estab']} stations still ESTAB, "
+                      f"idle round trip {row['idle_rtt_ms']} ms", flush=True)
     median = statistics.median(row["gap_ms"] for row in rows)
     if options.json:
         print(json.dumps({"runs": rows, "gap_ms_median": median}))
