@@ -153,10 +153,13 @@ void NeighborCheck::Judge(Time now) {
                           beside.answered - worst_beside.answered};
   if (Evidence(all, beside) >= kBlameAt &&
       (counted < 2 || Evidence(rest, rest_beside) >= kBlameAt / 2)) {
-    if (blame_at_ == kNever) blame_at_ = next_ = shared_ ? now : now + kGrace;
-    if (queued()) return End(Verdict::kUndecided, ShortId(0));
-    if (now >= blame_at_) End(Verdict::kDrops, ShortId(0));
-    return;
+    if (queued() && blame_at_ != kNever) return End(Verdict::kUndecided, ShortId(0));
+    if (!queued()) {
+      const bool mute = delay_through_.count < kClearEachMin;
+      if (blame_at_ == kNever) blame_at_ = next_ = mute && !shared_ ? now + kGrace : now;
+      if (now >= blame_at_) End(Verdict::kDrops, ShortId(0));
+      return;
+    }
   }
   blame_at_ = kNever;
   const double anyhow = LossOf(beside.sent, beside.answered);

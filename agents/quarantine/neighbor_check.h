@@ -19,8 +19,9 @@
 // A full link loses and delays what an honest relay would pass on. So who delays is not blamed:
 // when what is answered through it takes kQueue longer than around, or answers come after their
 // time, a queue stands there. (A relay that drops some and delays the rest is left by whoever
-// suffers.) Where links have queues of their own, blame waits for kGrace after the last probe: what
-// a queue that has just filled holds still arrives in that time, what was dropped never does.
+// suffers.) Of who answers next to nothing no delay is known: where links have queues of their own,
+// blame then waits for kGrace after the last probe. What a queue that has just filled holds still
+// arrives in that time, what was dropped never does.
 //
 // On a shared channel loss is the load's as a rule: only who passes next to nothing is blamed.
 //
