@@ -38,6 +38,11 @@ class Carrier {
   virtual std::optional<double> MarginDb(LinkId /*link*/, const PeerAddress& /*from*/) {
     return std::nullopt;
   }
+  // How often the MAC repeated a frame to `to` since the last answer, on average, as drivers tell;
+  // nullopt: nothing new, or there is no such MAC.
+  virtual std::optional<double> RetryRatio(LinkId /*link*/, const PeerAddress& /*to*/) {
+    return std::nullopt;
+  }
   // `label` names the application packet inside for measuring; null: none. Never fails: what a
   // medium cannot carry is lost. The frame's memory may be taken over or left.
   virtual void Send(LinkId link, const PeerAddress& to, Bytes* frame, const PacketLabel* label) = 0;

@@ -158,12 +158,22 @@ void SelvageApplication::ReadRadio(LinkId link, const PeerAddress& from) {
   const auto [read, first] = radio_read_.try_emplace({link, from}, Now());
   if (!first && Now() - read->second < kRadioEvery) return;
   const std::optional<double> margin = carrier_->MarginDb(link, from);
+  const std::optional<double> retries = carrier_->RetryRatio(link, from);
   read->second = Now();
-  if (!margin) return;
+  if (!margin && !retries) return;
+  RadioReading reading;
+  if (retries) reading.retry_ratio = static_cast<float>(*retries);
+  if (!margin) {
+    core_->OnRadio(Now(), link, from, reading);
+    return;
+  }
   // Registers of radios count whole decibels or less, and a measurement is not exact.
   const double noise = static_cast<double>(radio_random_.Below(2001)) / 1000 - 1;
   const auto measured = static_cast<float>(std::round(2 * (*margin + noise)) / 2);
-  core_->OnRadio(Now(), link, from, {measured + kSensitivityDbm, measured + kSnrNeeded, measured});
+  reading.rssi_dbm = measured + kSensitivityDbm;
+  reading.snr_db = measured + kSnrNeeded;
+  reading.margin_db = measured;
+  core_->OnRadio(Now(), link, from, reading);
 }
 
 void SelvageApplication::OnTimer() {

@@ -1,7 +1,8 @@
 // Frames as UDP datagrams over the node's ad hoc Wi-Fi device, as a device's agent sends them.
 //
-// To a neighbour by unicast (resolved by ARP, acknowledged and repeated by the MAC, which tells
-// nobody), to everybody by broadcast. On request it tells the signal of what arrives, as a driver.
+// To a neighbour by unicast (resolved by ARP, acknowledged and repeated by the MAC), to everybody
+// by broadcast. Like a driver it tells how often the MAC repeated frames, and on request the signal
+// of what arrives.
 #pragma once
 
 #include <memory>

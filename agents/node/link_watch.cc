@@ -18,6 +18,12 @@ constexpr float kUsualLossShared = 0.08F;
 // Readings closer together than this are averaged by the trend anyway.
 constexpr Duration kRadioGap = 20ms;
 constexpr float kLossRate = 0.01F;
+// Of smoothing retries, and of learning how many are usual. Many are no news where they always were
+// many: a channel full of strangers, a rate control that tries.
+constexpr float kRetriesRate = 0.33F;
+constexpr float kUsualRetriesRate = 0.01F;
+constexpr float kUnusualRetries = 3;
+constexpr float kRetriesMax = 10;  // more say no more
 // A signal this many usual deviations below its level explains losses.
 constexpr float kFallen = 3;
 // Seconds within which evidence of two models is of one thing.
@@ -113,6 +119,7 @@ void LinkWatch::OnRadio(Time now, const RadioReading& reading) {
     BuildModel();
   }
   sampler_.OnRadio(reading);
+  if (!IsMissing(reading.retry_ratio)) JudgeRetries(now, reading.retry_ratio);
   if (IsMissing(reading.margin_db)) return;
   const float elapsed =
       last_margin_at_ == Time::min() ? 1 : static_cast<float>(ToSeconds(now - last_margin_at_));
@@ -131,6 +138,25 @@ void LinkWatch::OnRadio(Time now, const RadioReading& reading) {
                           forecast.level, -forecast.slope, forecast.seconds_to_failure)
                    : Text("margin %.1f dB is used up", forecast.level, 0, 0);
   Raise(now, kMargin, std::move(a));
+}
+
+// The MAC hides losses until it gives up, so they come late and all at once. What it repeats comes
+// first.
+void LinkWatch::JudgeRetries(Time now, float ratio) {
+  ratio = std::clamp(ratio, 0.0F, kRetriesMax);
+  retries_ += kRetriesRate * (ratio - retries_);
+  if (config_.thresholds_only) return;
+  if (retries_ < std::max(kManyRetries, kUnusualRetries * usual_retries_)) {
+    usual_retries_ += kUsualRetriesRate * (ratio - usual_retries_);
+    return;
+  }
+  Alarm a;
+  a.diagnosis = Diagnosis::kFading;
+  a.feature = "retries";
+  a.score = std::log10(retries_ / std::max(usual_retries_, 0.01F));
+  a.evidence = Text("the radio repeats each frame %.1f times, usual are %.1f", retries_,
+                    usual_retries_, 0);
+  Raise(now, kRetries, std::move(a));
 }
 
 std::size_t LinkWatch::WorstLevel() const {
@@ -243,6 +269,7 @@ bool LinkWatch::Quiet(Time now) const {
     return (IsMissing(margin) || margin >= kLimitMarginDb) && now >= until_[kLoss];
   }
   if (now < until_[kLoss] || now < until_[kScorer]) return false;
+  if (retries_ >= kManyRetries / 2 && now < until_[kRetries]) return false;
   return !precursor_.forecast().raised;
 }
 
@@ -295,7 +322,8 @@ bool LinkWatch::RestoreState(ByteSpan state) {
 }
 
 bool LinkWatch::Proved() const {
-  return last_radio_.margin_db < 0 || recent_loss_ >= kLimitLoss;  // false while it is missing
+  // False while the margin is missing.
+  return last_radio_.margin_db < 0 || recent_loss_ >= kLimitLoss || retries_ >= kProvedRetries;
 }
 
 }  // namespace selvage

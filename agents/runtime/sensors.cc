@@ -107,6 +107,7 @@ RadioReading ToRadioReading(const LinkTelemetry& t, std::string_view transport) 
   const auto& strength = t.signal_dbm ? t.signal_dbm : t.rsrp_dbm;
   if (strength) r.rssi_dbm = static_cast<float>(*strength);
   if (t.snr_db) r.snr_db = static_cast<float>(*t.snr_db);
+  if (t.retry_ratio) r.retry_ratio = static_cast<float>(*t.retry_ratio);
   if (transport != "wifi") return r;
   if (t.signal_dbm) r.margin_db = static_cast<float>(*t.signal_dbm - kWifiSensitivityDbm);
   if (t.snr_db) {

@@ -63,6 +63,7 @@ bool IsMeasured(std::size_t link_column) {
     case kRssi:
     case kSnr:
     case kLoss:
+    case kRetries:
     case kRtt:
     case kJitter:
     case kQueue:
@@ -92,6 +93,7 @@ void LinkSampler::OnRtt(Duration rtt) {
 void LinkSampler::OnRadio(const RadioReading& reading) {
   rssi_.Add(reading.rssi_dbm);
   snr_.Add(reading.snr_db);
+  retries_.Add(reading.retry_ratio);
 }
 
 LinkValues LinkSampler::Take(Duration elapsed, std::size_t waiting_bytes, std::uint64_t rate_bps) {
@@ -99,6 +101,7 @@ LinkValues LinkSampler::Take(Duration elapsed, std::size_t waiting_bytes, std::u
   row.fill(kMissing);
   row[kRssi] = rssi_.Take();
   row[kSnr] = snr_.Take();
+  row[kRetries] = retries_.Take();
   if (arrived_ + lost_ > 0) {
     row[kLoss] = static_cast<float>(lost_) / static_cast<float>(arrived_ + lost_);
   }

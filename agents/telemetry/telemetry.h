@@ -31,6 +31,9 @@ struct RadioReading {
   // What the signal has over the least at which the mode in use still works, dB; below 0 frames are
   // lost. Whoever knows the mode fills it in.
   float margin_db = kMissing;
+  // How often the MAC repeated a frame to this peer, on average since the last reading; 1 means
+  // that half of all transmissions fail.
+  float retry_ratio = kMissing;
 };
 
 // What the machine says of itself; shares of 0 to 1.
@@ -88,6 +91,7 @@ class LinkSampler {
   };
   Mean rssi_;
   Mean snr_;
+  Mean retries_;
   float rtt_sum_ms_ = 0;
   float rtt_steps_ms_ = 0;  // sum of differences between neighbours
   float rtt_last_ms_ = 0;

@@ -73,6 +73,10 @@ std::optional<double> RadioSet::MarginDb(LinkId link, const PeerAddress& from) {
   return slots_[link.value].radio.carrier->MarginDb(LinkId(0), from);
 }
 
+std::optional<double> RadioSet::RetryRatio(LinkId link, const PeerAddress& to) {
+  return slots_[link.value].radio.carrier->RetryRatio(LinkId(0), to);
+}
+
 RadioSet::Slot* RadioSet::Ready(LinkId link, std::size_t bytes) {
   if (link.value >= slots_.size() || !slots_[link.value].on) return nullptr;
   Slot* slot = &slots_[link.value];

@@ -44,6 +44,7 @@ class RadioSet final : public Carrier {
   std::vector<LinkInfo> Links() const override;
   std::vector<PeerAddress> Peers(LinkId link) const override;
   std::optional<double> MarginDb(LinkId link, const PeerAddress& from) override;
+  std::optional<double> RetryRatio(LinkId link, const PeerAddress& to) override;
   void Send(LinkId link, const PeerAddress& to, Bytes* frame, const PacketLabel* label) override;
   void SendControl(LinkId link, const PeerAddress& to, Bytes* frame) override;
 

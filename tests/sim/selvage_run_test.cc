@@ -49,6 +49,15 @@ BOOST_FIXTURE_TEST_CASE(finding_who_drops_packets_leaves_the_channel_to_the_pack
   BOOST_TEST(Number(run, "delay_p95_ms") < 20);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_link_whose_mac_repeats_ever_more_is_left_without_a_loss, Simulation) {
+  BOOST_REQUIRE(Grid("ramp",
+                     "--protocol selvage --set fault=ramp --set rate=10 --set fault_s=12 "
+                     "--set pre_s=10 --set window_s=25 --set drain_s=2 --seed 1") == 0);
+  const Record run = Run("ramp");
+  BOOST_TEST(Number(run, "affected") >= 1);
+  BOOST_TEST(Number(run, "pdr_affected") > 0.995);  // 0.978 by what is lost alone
+}
+
 BOOST_FIXTURE_TEST_CASE(frames_and_an_animation_are_written_on_request, Simulation) {
   BOOST_REQUIRE(Grid("seen",
                      "--protocol selvage --set nodes=9 --set min_hops=2 --set flows=2 "

@@ -145,6 +145,17 @@ class Demo:
         print("  %-34s %-44s %s" % (what, result, "ok" if ok else "NOT MET"), flush=True)
         if not ok:
             self.failed.append(what)
+            self.keep_state(what)
+
+    def keep_state(self, what):
+        """What both agents say when a row is not met goes beside their logs."""
+        for name in self.nodes:
+            said = {about[0]: self.ask(name, *about) for about in
+                    (["status"], ["links"], ["neighbors"], ["routes", "--class", "telemetry"],
+                     ["events"])}
+            path = os.path.join(self.dir, "%s after %s.json" % (name, what.replace("/", " ")))
+            with open(path, "w", encoding="utf-8") as out:
+                json.dump(said, out, indent=1)
 
     def run(self):
         self.set_up()
@@ -203,7 +214,7 @@ class Demo:
         self.row("all IP silent: " + what, "lost" if took is None else
                  "%.1f s, %d units, %.1f s on air"
                  % (took, self.air.units - units, self.air.air_s - air_s), took is not None)
-        took = self.wait(lambda: self.transport_to_base("telemetry") == "lorawan", 30)
+        took = self.wait(lambda: self.transport_to_base("telemetry") == "lorawan", LORA_RETURN_S)
         self.row("telemetry goes over LoRa", "never" if took is None else "after %.1f s" % took,
                  took is not None)
         telemetry = [l["telemetry"] for l in self.ask("field", "links") or []

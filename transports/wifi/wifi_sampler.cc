@@ -45,13 +45,23 @@ LinkTelemetry Sample(Time now, const Station* before, const Station& s) {
   if (before == nullptr || StartedOver(*before, s)) return t;
   const auto packets = Delta(before->tx_packets, s.tx_packets);
   const auto failed = Delta(before->tx_failed, s.tx_failed);
-  Put("retry_ratio", Ratio(Delta(before->tx_retries, s.tx_retries), packets), &t);
   // Frames given up are not among those sent.
   if (packets && failed) Put("fail_ratio", Ratio(failed, *packets + *failed), &t);
   Put("rx_error_ratio",
       Ratio(Delta(before->fcs_errors, s.fcs_errors), Delta(before->rx_mpdus, s.rx_mpdus)), &t);
   Put("beacon_loss", Delta(before->beacon_loss, s.beacon_loss), &t);
   return t;
+}
+
+// Tells the retries since `counted`, when there are frames enough, and counts on from `s` then.
+void TellRetries(const Station& last, const Station& s, Station* counted, LinkTelemetry* t) {
+  const auto frames = Delta(counted->tx_packets, s.tx_packets);
+  if (StartedOver(last, s) || !frames) {
+    *counted = s;
+  } else if (*frames >= WifiSampler::kFramesToTell) {
+    Put("retry_ratio", Ratio(Delta(counted->tx_retries, s.tx_retries), frames), t);
+    *counted = s;
+  }
 }
 
 }  // namespace
@@ -68,8 +78,11 @@ void WifiSampler::OnStation(const Station& s) {
     if (stations_.size() >= kStationsMax) return;
     it = stations_.emplace(s.mac, Known()).first;
     it->second.telemetry = Sample(now_, nullptr, s);
+    it->second.counted = s;
   } else {
-    it->second.telemetry = Sample(now_, &it->second.last, s);
+    Known* known = &it->second;
+    known->telemetry = Sample(now_, &known->last, s);
+    TellRetries(known->last, s, &known->counted, &known->telemetry);
   }
   it->second.last = s;
   it->second.seen = true;

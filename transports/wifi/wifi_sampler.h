@@ -18,6 +18,9 @@ namespace selvage::wifi {
 class WifiSampler {
  public:
   static constexpr std::size_t kStationsMax = 256;
+  // Retries are told of at least so many frames together, be it over several samples: one frame
+  // that was repeated thrice says little.
+  static constexpr double kFramesToTell = 4;
 
   // One round of dumps: Begin, then what came, then End, which forgets stations not seen in it.
   void Begin(Time now);
@@ -34,6 +37,7 @@ class WifiSampler {
  private:
   struct Known {
     Station last;
+    Station counted;  // when retries were told last
     LinkTelemetry telemetry;
     bool seen = false;
   };

@@ -75,6 +75,49 @@ BOOST_AUTO_TEST_CASE(a_link_that_fades_is_told_of_before_its_margin_is_gone) {
   }
 }
 
+// Once a second what a driver says of its MAC; every frame arrives in the end.
+std::optional<LinkWatch::Alarm> Repeat(LinkWatch* w, Time* now, int seconds, Random* random,
+                                       float retries) {
+  std::optional<LinkWatch::Alarm> first;
+  for (int i = 0; i < seconds; ++i) {
+    *now += 1s;
+    RadioReading reading;
+    reading.retry_ratio = std::max(0.0F, retries * (1 + 0.3F * Normal(random)));
+    w->OnRadio(*now, reading);
+    w->OnOutcomes(*now, 50, 0, false);
+    w->OnRtt(10ms + std::chrono::microseconds(random->Below(1000)));
+    w->OnSecond(*now, 300, 6'000'000);
+    if (auto alarm = w->TakeAlarm(); alarm && !first) first = alarm;
+  }
+  return first;
+}
+
+BOOST_AUTO_TEST_CASE(a_mac_that_must_repeat_most_frames_is_told_of_before_any_is_lost) {
+  Random random(7);
+  LinkWatch w(ModelConfig(), true);
+  Time now{10s};
+  BOOST_TEST(!Repeat(&w, &now, 600, &random, 0.2F).has_value());
+  const auto alarm = Repeat(&w, &now, 5, &random, 1.5F);
+  BOOST_TEST_REQUIRE(alarm.has_value());
+  BOOST_TEST((alarm->diagnosis == Diagnosis::kFading));
+  BOOST_TEST(std::string(alarm->feature) == "retries");
+  BOOST_TEST(!w.Quiet(now));
+  BOOST_TEST(!w.Proved());
+  Repeat(&w, &now, 5, &random, 5);
+  BOOST_TEST(w.Proved());
+  Repeat(&w, &now, 10, &random, 0.2F);
+  BOOST_TEST(w.Quiet(now));
+}
+
+BOOST_AUTO_TEST_CASE(a_mac_that_always_repeats_as_many_raises_nothing) {
+  Random random(8);
+  LinkWatch w(ModelConfig(), true);
+  Time now{10s};
+  for (float retries = 0; retries < 1.2F; retries += 0.002F) {
+    BOOST_TEST(!Repeat(&w, &now, 10, &random, retries).has_value());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_signal_that_drops_and_stays_strong_enough_is_weakening_not_fading) {
   Random random(3);
   LinkWatch w(ModelConfig(), false);

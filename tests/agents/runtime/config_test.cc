@@ -218,7 +218,8 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_is_refused_with_the_one_that_was_meant) {
   CheckRefused(rule, "4:1", "'when'");
   CheckRefused(rule + "when = []\n", "6:8", "is empty");
   CheckRefused(rule + "when = [{ feature = \"snow\", below = 6 }]\n", "6:21",
-               "features of a link are: rssi, snr, loss, rtt, jitter, queue, rate, throughput");
+               "features of a link are: rssi, snr, loss, retries, rtt, jitter, queue, rate, "
+               "throughput");
   CheckRefused(rule + "when = [{ feature = \"duty_left\", below = 0.1 }]\n", "6:21", "are: rssi");
   CheckRefused(rule + "when = [{ feature = \"snr\" }]\n", "6:9", "either 'above' or 'below'");
   CheckRefused(rule + "when = [{ feature = \"snr\", below = 6, above = 3 }]\n", "6:9", "either");

@@ -169,6 +169,21 @@ BOOST_AUTO_TEST_CASE(counters_become_ratios_from_one_sample_to_the_next) {
   BOOST_TEST(*sampler.Whole()->fail_ratio == 0.1);
 }
 
+BOOST_AUTO_TEST_CASE(retries_of_few_frames_are_told_together) {
+  WifiSampler sampler;
+  auto sample = [&](int at, std::uint32_t packets, std::uint32_t retries) {
+    sampler.Begin(TimeFromNanos(at));
+    sampler.OnStation(OneStation(Info(packets, retries, 0, 50)));
+    sampler.End();
+    return sampler.Whole()->retry_ratio;
+  };
+  BOOST_TEST(!sample(1, 100, 0).has_value());
+  BOOST_TEST(!sample(2, 101, 3).has_value());
+  BOOST_TEST(!sample(3, 103, 3).has_value());
+  BOOST_TEST(*sample(4, 104, 4) == 1.0);
+  BOOST_TEST(!sample(5, 105, 7).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_wrap_is_counted_through_and_a_new_association_is_not) {
   WifiSampler sampler;
   sampler.Begin(TimeFromNanos(1));
