@@ -1,5 +1,7 @@
 #include "routing/link_state_database.h"
 
+#include <utility>
+
 #include "absl/container/flat_hash_set.h"
 
 namespace selvage {
@@ -13,18 +15,19 @@ std::uint32_t LinkStateDatabase::DigestOf(ShortId origin, LinkStateVersion v) {
   return static_cast<std::uint32_t>(h);
 }
 
-LinkStateDatabase::Insert LinkStateDatabase::Put(Time now, LinkStateRecord record) {
-  const ShortId origin = record.origin.Short();
+LinkStateDatabase::Insert LinkStateDatabase::Put(Time now,
+                                                 std::shared_ptr<const LinkStateRecord> record) {
+  const ShortId origin = record->origin.Short();
   auto it = records_.find(origin.value);
   if (it == records_.end()) {
     if (records_.size() >= kNodesMax) return Insert::kFull;
     origins_digest_ ^= DigestOf(origin, {});
   } else {
-    if (record.version == it->second.version) return Insert::kSame;
-    if (record.version < it->second.version) return Insert::kOlder;
-    digest_ ^= DigestOf(origin, it->second.version);
+    if (record->version == it->second->version) return Insert::kSame;
+    if (record->version < it->second->version) return Insert::kOlder;
+    digest_ ^= DigestOf(origin, it->second->version);
   }
-  digest_ ^= DigestOf(origin, record.version);
+  digest_ ^= DigestOf(origin, record->version);
   heard_[origin.value] = now;
   records_[origin.value] = std::move(record);
   return Insert::kNewer;
@@ -32,7 +35,7 @@ LinkStateDatabase::Insert LinkStateDatabase::Put(Time now, LinkStateRecord recor
 
 const LinkStateRecord* LinkStateDatabase::Find(ShortId origin) const {
   auto it = records_.find(origin.value);
-  return it == records_.end() ? nullptr : &it->second;
+  return it == records_.end() ? nullptr : it->second.get();
 }
 
 bool LinkStateDatabase::Wants(ShortId origin, LinkStateVersion version) const {
@@ -43,7 +46,7 @@ bool LinkStateDatabase::Wants(ShortId origin, LinkStateVersion version) const {
 Topology LinkStateDatabase::BuildTopology() const {
   std::vector<AdvertisedNodeView> nodes;
   nodes.reserve(records_.size());
-  for (const auto& [id, record] : records_) nodes.push_back({ShortId(id), record.adjacencies});
+  for (const auto& [id, record] : records_) nodes.push_back({ShortId(id), record->adjacencies});
   return Topology::Of(std::move(nodes));
 }
 
@@ -51,7 +54,7 @@ std::size_t LinkStateDatabase::Expire(Time now, ShortId self) {
   absl::flat_hash_set<std::uint32_t> listed;  // looked up only
   listed.reserve(records_.size());
   for (const auto& [id, record] : records_) {
-    for (const AdvertisedAdjacency& a : record.adjacencies) listed.insert(a.neighbor.value);
+    for (const AdvertisedAdjacency& a : record->adjacencies) listed.insert(a.neighbor.value);
   }
   std::size_t gone = 0;
   for (auto it = records_.begin(); it != records_.end();) {
@@ -61,7 +64,7 @@ std::size_t LinkStateDatabase::Expire(Time now, ShortId self) {
       ++it;
       continue;
     }
-    digest_ ^= DigestOf(ShortId(it->first), it->second.version);
+    digest_ ^= DigestOf(ShortId(it->first), it->second->version);
     origins_digest_ ^= DigestOf(ShortId(it->first), {});
     heard_.erase(it->first);
     it = records_.erase(it);

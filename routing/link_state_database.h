@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -45,12 +46,13 @@ class LinkStateDatabase {
 
   enum class Insert { kNewer, kSame, kOlder, kFull };
   // kNewer: stored. kOlder: what is here is newer; offer that to whoever sent this.
-  Insert Put(Time now, LinkStateRecord record);
+  Insert Put(Time now, std::shared_ptr<const LinkStateRecord> record);
 
   const LinkStateRecord* Find(ShortId origin) const;
   // True when `version` is newer than what is here, or nothing is here and there is room.
   bool Wants(ShortId origin, LinkStateVersion version) const;
-  using Records = absl::btree_map<std::uint32_t, LinkStateRecord>;  // by short id
+  // By short id; never null. Records are shared with whoever else holds them.
+  using Records = absl::btree_map<std::uint32_t, std::shared_ptr<const LinkStateRecord>>;
   const Records& records() const { return records_; }
 
   // Equal on two nodes when their maps are equal; 32 bits, for noticing differences only.

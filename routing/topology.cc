@@ -16,15 +16,17 @@ std::vector<AdvertisedNodeView> ViewsOf(const std::vector<AdvertisedNode>& nodes
 
 }  // namespace
 
-Topology::Topology(const std::vector<AdvertisedNode>& nodes) { Build(ViewsOf(nodes)); }
+Topology::Topology(const std::vector<AdvertisedNode>& nodes)
+    : graph_(std::make_shared<Graph>(Build(ViewsOf(nodes)))) {}
 
 Topology Topology::Of(std::vector<AdvertisedNodeView> nodes) {
   Topology out;
-  out.Build(std::move(nodes));
+  *out.graph_ = Build(std::move(nodes));
   return out;
 }
 
-void Topology::Build(std::vector<AdvertisedNodeView> nodes) {
+Topology::Graph Topology::Build(std::vector<AdvertisedNodeView> nodes) {
+  Graph out;
   const auto before = [](const AdvertisedNodeView& a, const AdvertisedNodeView& b) {
     return a.node < b.node;
   };
@@ -39,14 +41,14 @@ void Topology::Build(std::vector<AdvertisedNodeView> nodes) {
     nodes[kept++] = nodes[i];
   }
   nodes.resize(kept);
-  ids_.reserve(nodes.size());
-  for (const AdvertisedNodeView& n : nodes) ids_.push_back(n.node);
-  parts_.reserve(nodes.size());
-  edges_.reserve(listed);
+  out.ids.reserve(nodes.size());
+  for (const AdvertisedNodeView& n : nodes) out.ids.push_back(n.node);
+  out.parts.reserve(nodes.size());
+  out.edges.reserve(listed);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const std::size_t first = edges_.size();
+    const std::size_t first = out.edges.size();
     for (const AdvertisedAdjacency& a : nodes[i].adjacencies) {
-      const int to = Find(a.neighbor);
+      const int to = out.Find(a.neighbor);
       if (to < 0 || to == static_cast<int>(i) || a.index.value == 0) continue;
       const auto& back = nodes[static_cast<std::size_t>(to)].adjacencies;
       const bool mutual = std::any_of(back.begin(), back.end(), [&](const AdvertisedAdjacency& b) {
@@ -54,21 +56,29 @@ void Topology::Build(std::vector<AdvertisedNodeView> nodes) {
                b.neighbor_index == a.index;
       });
       if (!mutual) continue;
-      has_slow_ = has_slow_ || a.metric.slow;
-      edges_.push_back(Edge{to, a.index, EdgeId{nodes[i].node, a.index},
-                            EdgeId{a.neighbor, a.neighbor_index}, a.metric});
+      out.has_slow = out.has_slow || a.metric.slow;
+      out.edges.push_back(Edge{to, a.index, EdgeId{nodes[i].node, a.index},
+                               EdgeId{a.neighbor, a.neighbor_index}, a.metric});
     }
-    std::sort(edges_.begin() + static_cast<std::ptrdiff_t>(first), edges_.end(),
+    std::sort(out.edges.begin() + static_cast<std::ptrdiff_t>(first), out.edges.end(),
               [](const Edge& a, const Edge& b) { return a.index < b.index; });
-    parts_.push_back({static_cast<std::uint32_t>(first),
-                      static_cast<std::uint32_t>(edges_.size() - first)});
+    out.parts.push_back({static_cast<std::uint32_t>(first),
+                         static_cast<std::uint32_t>(out.edges.size() - first)});
   }
+  return out;
 }
 
-int Topology::Find(ShortId id) const {
-  const auto it = std::lower_bound(ids_.begin(), ids_.end(), id);
-  return it != ids_.end() && *it == id ? static_cast<int>(it - ids_.begin()) : -1;
+Topology::Graph* Topology::Own() {
+  if (graph_.use_count() > 1) graph_ = std::make_shared<Graph>(*graph_);
+  return graph_.get();
 }
+
+int Topology::Graph::Find(ShortId id) const {
+  const auto it = std::lower_bound(ids.begin(), ids.end(), id);
+  return it != ids.end() && *it == id ? static_cast<int>(it - ids.begin()) : -1;
+}
+
+int Topology::Find(ShortId id) const { return graph_->Find(id); }
 
 const Topology::Edge* Topology::FindEdge(EdgeId id) const {
   const int node = Find(id.node);
@@ -82,9 +92,10 @@ const Topology::Edge* Topology::FindEdge(EdgeId id) const {
 void Topology::Deter(ShortId id) {
   const int node = Find(id);
   if (node < 0) return;
-  const Part& part = parts_[static_cast<std::size_t>(node)];
+  Graph* graph = Own();
+  const Part& part = graph->parts[static_cast<std::size_t>(node)];
   for (std::uint32_t i = 0; i < part.count; ++i) {
-    EdgeMetric& metric = edges_[part.first + i].metric;
+    EdgeMetric& metric = graph->edges[part.first + i].metric;
     metric.latency_us = kLatencyUsMax;
     metric.loss_permille = kLossPermilleMax;
   }
@@ -92,7 +103,7 @@ void Topology::Deter(ShortId id) {
 
 void Topology::Bar(ShortId id) {
   const int node = Find(id);
-  if (node >= 0) parts_[static_cast<std::size_t>(node)].count = 0;
+  if (node >= 0) Own()->parts[static_cast<std::size_t>(node)].count = 0;
 }
 
 }  // namespace selvage

@@ -1,11 +1,28 @@
 #include "routing/walk_memory.h"
 
+#include <algorithm>
+
 namespace selvage {
 
-WalkMemory::WalkMemory(std::size_t capacity) : ring_(capacity), next_(capacity) {
+WalkMemory::WalkMemory(std::size_t capacity) : capacity_(capacity) { Grow(); }
+
+void WalkMemory::Grow() {
+  std::rotate(ring_.begin(), ring_.begin() + static_cast<std::ptrdiff_t>(head_), ring_.end());
+  ring_.resize(std::min(capacity_, std::max(kFirst, 2 * ring_.size())));
+  next_.assign(ring_.size(), {});
   std::size_t buckets = 16;
-  while (buckets < capacity) buckets *= 2;
+  while (buckets < ring_.size()) buckets *= 2;
   buckets_.assign(buckets, kNone);
+  head_ = used_;
+  // Oldest first: of two walks of one name, one of them outlived, the younger is found.
+  for (std::size_t slot = 0; slot < used_; ++slot) Index(slot);
+}
+
+void WalkMemory::Index(std::size_t slot) {
+  const std::uint64_t hash = Hash(ring_[slot].id);
+  std::int32_t& bucket = buckets_[BucketOf(hash)];
+  next_[slot] = {bucket, TagOf(hash)};
+  bucket = static_cast<std::int32_t>(slot);
 }
 
 std::uint64_t WalkMemory::Hash(const WalkId& id) {
@@ -33,6 +50,10 @@ Walk* WalkMemory::Find(Time now, const WalkId& id) {
 }
 
 Walk* WalkMemory::Create(Time now, const WalkId& id, AdjacencyIndex first_in) {
+  if (used_ == ring_.size() && ring_.size() < capacity_ &&
+      now - ring_[head_].created <= kLifetime) {
+    Grow();
+  }
   const std::size_t slot = head_;
   head_ = (head_ + 1) % ring_.size();
   if (used_ < ring_.size()) {
@@ -50,10 +71,7 @@ Walk* WalkMemory::Create(Time now, const WalkId& id, AdjacencyIndex first_in) {
   w.created = now;
   w.first_in = first_in;
   w.arrived_by.Add(first_in);
-  const std::uint64_t hash = Hash(id);
-  std::int32_t& bucket = buckets_[BucketOf(hash)];
-  next_[slot] = {bucket, TagOf(hash)};
-  bucket = static_cast<std::int32_t>(slot);
+  Index(slot);
   return &w;
 }
 

@@ -100,7 +100,6 @@ class SelvageApplication : public ns3::Application {
   ns3::TracedCallback<const Event&> reported_;
   ns3::TracedCallback<const std::string&, std::uint64_t> drop_;
   std::map<std::string, std::uint64_t> drops_;  // told so far, by reason
-  std::unique_ptr<Store> store_;
   std::unique_ptr<NodeCore> core_;
   std::unique_ptr<Carrier> carrier_;
   ns3::EventId timer_;

@@ -63,6 +63,7 @@ ns3::Ptr<SelvageApplication> SelvageHelper::Install(ns3::Ptr<ns3::Node> node,
   init.crypto = crypto;
   init.seed = SeedFor(seed_, kNodeRandom, index);
   init.wall = kWall;
+  init.pool = pool_;
   auto agent = agents_.Create<SelvageApplication>();
   agent->Configure(std::move(init), std::move(crypto), std::move(carrier));
   node->AddApplication(agent);

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "agents/membership/certificate.h"
+#include "agents/node/record_pool.h"
 #include "core/crypto.h"
 #include "ns3/application-container.h"
 #include "ns3/node-container.h"
@@ -51,6 +52,7 @@ class SelvageHelper {
   std::shared_ptr<Crypto> network_crypto_;
   SigningKey network_key_{};
   TrustAnchor anchor_;
+  std::shared_ptr<RecordPool> pool_ = std::make_shared<RecordPool>();  // all agents: one thread
   std::shared_ptr<SealedPackets> sealed_ = std::make_shared<SealedPackets>();
   std::uint32_t installed_ = 0;
 };

@@ -23,11 +23,13 @@ std::string AsString(const Bytes& b) { return std::string(b.begin(), b.end()); }
 
 }  // namespace
 
-MapSync::MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch)
+MapSync::MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch,
+                 std::shared_ptr<RecordPool> pool)
     : crypto_(crypto),
       identity_(identity),
       anchor_(anchor),
       epoch_(epoch),
+      pool_(pool != nullptr ? std::move(pool) : std::make_shared<RecordPool>()),
       scope_(identity->certificate.id.Short()),
       random_(identity->certificate.id.Short().value) {
   AddCertificate(identity->certificate);
@@ -40,12 +42,12 @@ void MapSync::Load(Time now, Store& store) {
     return true;
   });
   store.Scan("map/link-state/", [&](std::string_view, std::string_view value) {
-    auto record = ParseLinkState(ByteSpan::Of(value));
+    auto record = pool_->Read(ByteSpan::Of(value));
     const Certificate* c = record ? FindCertificate(record->origin.Short()) : nullptr;
     if (c != nullptr && c->id == record->origin && c->id != identity_->certificate.id &&
-        VerifyLinkState(*crypto_, c->signing_key, ByteSpan::Of(value))) {
+        pool_->IsSigned(*crypto_, c->signing_key, *record)) {
       scope_.OnEntered(now, record->origin.Short(), record->version.epoch);
-      database_.Put(now, *std::move(record));
+      database_.Put(now, std::move(record));
     }
     return true;
   });
@@ -58,23 +60,29 @@ bool MapSync::AddCertificate(const Certificate& certificate) {
   const std::uint32_t id = certificate.id.Short().value;
   auto it = certificates_.find(id);
   if (it == certificates_.end() && certificates_.size() >= kCertificatesMax) return false;
-  if (it != certificates_.end() && it->second.id != certificate.id) return false;
-  if (it != certificates_.end() && it->second.serial >= certificate.serial) return true;
-  certificates_[id] = certificate;
-  names_[certificate.name] = certificate.id;
+  if (it != certificates_.end() && it->second->id != certificate.id) return false;
+  if (it != certificates_.end() && it->second->serial >= certificate.serial) return true;
+  if (it != certificates_.end()) {
+    const auto name = names_.find(it->second->name);
+    if (name != names_.end() && name->second == it->second.get()) names_.erase(name);
+  }
+  const auto shared = pool_->Share(certificate);
+  certificates_[id] = shared;
+  names_.erase(shared->name);  // the key lives in the certificate that it belongs to
+  names_.emplace(shared->name, shared.get());
   unsaved_certificates_.insert(id);
   return true;
 }
 
 const Certificate* MapSync::FindCertificate(ShortId id) const {
   auto it = certificates_.find(id.value);
-  return it == certificates_.end() ? nullptr : &it->second;
+  return it == certificates_.end() ? nullptr : it->second.get();
 }
 
 std::optional<NodeId> MapSync::FindByName(const std::string& name) const {
   auto it = names_.find(name);
   if (it == names_.end()) return std::nullopt;
-  return it->second;
+  return it->second->id;
 }
 
 void MapSync::OnNeighborUp(AdjacencyIndex index, ShortId neighbor, std::size_t content_bytes_max,
@@ -126,8 +134,8 @@ void MapSync::OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest)
 }
 
 void MapSync::OnLinkState(Time now, AdjacencyIndex from, ByteSpan encoded) {
-  std::optional<LinkStateRecord> record = ParseLinkState(encoded);
-  if (!record) {
+  std::shared_ptr<const LinkStateRecord> record = pool_->Read(encoded);
+  if (record == nullptr) {
     ++counters_.malformed;
     return;
   }
@@ -157,26 +165,27 @@ void MapSync::OnLinkState(Time now, AdjacencyIndex from, ByteSpan encoded) {
     if (n != neighbors_.end()) Ask(&n->second, origin.value);
     return;
   }
-  if (c->id != record->origin || !VerifyLinkState(*crypto_, c->signing_key, encoded)) {
+  if (c->id != record->origin || !pool_->IsSigned(*crypto_, c->signing_key, *record)) {
     ++counters_.forged;
     return;
   }
-  Accept(now, *std::move(record), from);
+  Accept(now, std::move(record), from);
 }
 
-void MapSync::Accept(Time now, LinkStateRecord record, AdjacencyIndex from) {
-  const ShortId origin = record.origin.Short();
-  if (record.origin == identity_->certificate.id) {
+void MapSync::Accept(Time now, std::shared_ptr<const LinkStateRecord> record,
+                     AdjacencyIndex from) {
+  const ShortId origin = record->origin.Short();
+  if (record->origin == identity_->certificate.id) {
     // Our own signature under a later version than we know of: this node's state was set back (disk
     // restored from a copy). Go on from there, or nobody would believe us again.
-    epoch_ = record.version.epoch;
-    sequence_ = record.version.sequence;
+    epoch_ = record->version.epoch;
+    sequence_ = record->version.sequence;
     outrun_ = true;
     ++counters_.stale;
     return;
   }
-  const bool urgent = all_near() || scope_.Urgent(now, record);
-  const Epoch epoch = record.version.epoch;
+  const bool urgent = all_near() || scope_.Urgent(now, *record);
+  const Epoch epoch = record->version.epoch;
   if (database_.Put(now, std::move(record)) != LinkStateDatabase::Insert::kNewer) return;
   scope_.OnEntered(now, origin, epoch);
   ++counters_.accepted;
@@ -293,7 +302,7 @@ void MapSync::Advertise(Time now, std::vector<AdvertisedAdjacency> adjacencies,
   record.addresses = std::move(addresses);
   SignLinkState(*crypto_, identity_->signing_key, &record);
   const std::uint32_t self = record.origin.Short().value;
-  database_.Put(now, std::move(record));
+  database_.Put(now, std::make_shared<const LinkStateRecord>(std::move(record)));
   changed_ = true;
   for (auto& [index, n] : neighbors_) {
     n.flood.insert(self);
@@ -404,8 +413,8 @@ void MapSync::AppendSummary(Time now, Neighbor* n, ControlFrame* frame,
     w.U8(whole ? 1 : 0);
     for (std::size_t i = 0; i < per_chunk && it != told.end(); ++i, ++it) {
       w.U32((*it)->first);
-      w.U32((*it)->second.version.epoch.value);
-      w.U32((*it)->second.version.sequence);
+      w.U32((*it)->second->version.epoch.value);
+      w.U32((*it)->second->version.sequence);
     }
     Append(n, frame, ChunkType::kSummary, w.written(), out);
   } while (it != told.end());
@@ -413,9 +422,13 @@ void MapSync::AppendSummary(Time now, Neighbor* n, ControlFrame* frame,
 
 void MapSync::AppendRequests(Time now, Neighbor* n, ControlFrame* frame,
                              std::vector<ControlFrame>* out) {
+  if (n->content_bytes_max < kRequestEntryBytes + 3) return;
   Bytes request;
-  auto ask = [&](std::uint8_t what, std::uint32_t id) {
-    if (request.size() + kRequestEntryBytes + 3 > n->content_bytes_max) return;
+  const auto ask = [&](std::uint8_t what, std::uint32_t id) {
+    if (request.size() + kRequestEntryBytes + 3 > n->content_bytes_max) {
+      Append(n, frame, ChunkType::kRequest, request, out);
+      request.clear();
+    }
     const std::size_t at = request.size();
     request.resize(at + kRequestEntryBytes);
     ByteWriter w(MutableByteSpan(request.data() + at, kRequestEntryBytes));
@@ -427,6 +440,7 @@ void MapSync::AppendRequests(Time now, Neighbor* n, ControlFrame* frame,
   if (now >= n->ask_at) {
     const Duration gap = n->slow ? kSlowRequestGap : kRequestGap;
     n->ask_at = kNever;
+    while (n->ask.size() > kWaitingMax) n->ask.erase(n->ask.begin());
     for (auto& [id, asked] : n->ask) {
       if (asked == Time::min() || now - asked >= gap) {
         asked = now;
@@ -434,7 +448,6 @@ void MapSync::AppendRequests(Time now, Neighbor* n, ControlFrame* frame,
       }
       n->ask_at = std::min(n->ask_at, asked + gap);
     }
-    while (n->ask.size() > kWaitingMax) n->ask.erase(n->ask.begin());
   }
   if (!request.empty()) Append(n, frame, ChunkType::kRequest, request, out);
 }
@@ -461,7 +474,7 @@ std::vector<ControlFrame> MapSync::TakeFrames(Time now) {
     if (n.summary) AppendSummary(now, &n, &frame, &out);
     AppendRequests(now, &n, &frame, &out);
     for (std::uint32_t id : n.certificates) {
-      const Bytes& encoded = certificates_[id].encoded;
+      const Bytes& encoded = certificates_[id]->encoded;
       if (encoded.size() + 3 > n.content_bytes_max) continue;
       Append(&n, &frame, ChunkType::kCertificate, encoded, &out);
     }
@@ -512,7 +525,7 @@ void MapSync::TakeFar(Time now, std::vector<ControlFrame>* out) {
 std::vector<StoreWrite> MapSync::TakeWrites() {
   std::vector<StoreWrite> out;
   for (std::uint32_t id : unsaved_certificates_) {
-    out.push_back({HexKey("map/certificate/", id), AsString(certificates_[id].encoded)});
+    out.push_back({HexKey("map/certificate/", id), AsString(certificates_[id]->encoded)});
   }
   for (std::uint32_t id : unsaved_) {
     const LinkStateRecord* r = database_.Find(ShortId(id));

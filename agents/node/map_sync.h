@@ -17,15 +17,18 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "agents/membership/certificate.h"
 #include "agents/membership/certificate_book.h"
 #include "agents/node/news_scope.h"
+#include "agents/node/record_pool.h"
 #include "core/crypto.h"
 #include "core/frame.h"
 #include "core/random.h"
@@ -75,7 +78,9 @@ class MapSync : public CertificateBook {
   static constexpr std::size_t kSharedBurstBytes = 24'000;
   static constexpr std::size_t kFrameBytes = 60;
 
-  MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch);
+  // `pool`: shared with other cores of the process and thread; nullptr: this node's own.
+  MapSync(Crypto* crypto, const Identity* identity, const TrustAnchor* anchor, Epoch epoch,
+          std::shared_ptr<RecordPool> pool = nullptr);
 
   void SetWall(WallSeconds wall) { wall_ = wall; }
   // Warm start from what was persisted; everything is verified again.
@@ -185,7 +190,7 @@ class MapSync : public CertificateBook {
   void GrantShared(Time now);
   bool FloodDue(Time now, Neighbor* n);
   void Ask(Neighbor* n, std::uint32_t origin);
-  void Accept(Time now, LinkStateRecord record, AdjacencyIndex from);
+  void Accept(Time now, std::shared_ptr<const LinkStateRecord> record, AdjacencyIndex from);
   void Append(Neighbor* n, ControlFrame* frame, ChunkType type, ByteSpan body,
               std::vector<ControlFrame>* out);
 
@@ -196,8 +201,9 @@ class MapSync : public CertificateBook {
   std::uint32_t sequence_ = 0;
   WallSeconds wall_ = 0;
   LinkStateDatabase database_;
-  std::map<std::uint32_t, Certificate> certificates_;  // by short id
-  std::map<std::string, NodeId> names_;
+  std::shared_ptr<RecordPool> pool_;
+  absl::btree_map<std::uint32_t, std::shared_ptr<const Certificate>> certificates_;  // by short id
+  absl::btree_map<std::string_view, const Certificate*> names_;  // both of `certificates_`
   std::map<std::uint8_t, Neighbor> neighbors_;  // by adjacency index
   std::map<std::uint32_t, Waiting> waiting_;    // by origin's short id
   std::set<std::uint32_t> unsaved_;

@@ -29,7 +29,7 @@ NodeCore::Impl::Impl(Time now, Init init, Store& store)
       discovery_(&random_),
       handshakes_(crypto_.get(), &identity_, &anchor_, epoch_),
       adjacencies_(256),
-      map_(crypto_.get(), &identity_, &anchor_, epoch_),
+      map_(crypto_.get(), &identity_, &anchor_, epoch_, std::move(init.pool)),
       forwarder_(self_),
       end_to_end_(crypto_.get(), &identity_, &map_),
       receiver_(&end_to_end_, store),

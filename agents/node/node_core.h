@@ -32,7 +32,8 @@
 
 namespace selvage {
 
-struct Twin;  // agents/node/twin.h
+struct Twin;       // agents/node/twin.h
+class RecordPool;  // agents/node/record_pool.h
 
 struct NodeConfig {
   // Off: routes are computed but nothing is left on suspicion or failure (for comparison).
@@ -218,6 +219,8 @@ class NodeCore {
     std::uint64_t seed = 0;
     NodeConfig config;
     WallSeconds wall = 0;
+    // Shared by cores of one process that run on one thread (record_pool.h); nullptr: its own.
+    std::shared_ptr<RecordPool> pool;
   };
   // `store` is read during construction only (warm start, outbox); writes leave as Persist effects.
   NodeCore(Time now, Init init, Store& store);

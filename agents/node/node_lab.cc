@@ -95,8 +95,8 @@ void NodeCore::Impl::Slander(Time now) {
       for (const auto& [id, record] : map_.database().records()) {  // forged
         if (id == self_.value || id == a->neighbor().value) continue;
         Testimony t;
-        t.witness = record.origin;
-        t.version = {record.version.epoch, 1'000'000 + slander_seconds_};
+        t.witness = record->origin;
+        t.version = {record->version.epoch, 1'000'000 + slander_seconds_};
         t.words = {{a->neighbor(), Word::What::kAccuse, ShortId(0), 0}};
         SignTestimony(*crypto_, identity_.signing_key, &t);
         send(t.encoded);

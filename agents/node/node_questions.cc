@@ -90,7 +90,7 @@ std::vector<RouteInfo> NodeCore::Routes(Time, TrafficClass c) {
     const ShortId destination(id);
     if (destination == impl_->self_) continue;
     RouteInfo r;
-    r.to = record.origin;
+    r.to = record->origin;
     r.name = impl_->NameOf(destination);
     r.traffic_class = c;
     const std::vector<ShortId> avoid = impl_->paths_.AvoidFor(destination, c);
@@ -139,13 +139,14 @@ std::optional<NodeId> NodeCore::FindByAddress(std::string_view ip) const {
   std::optional<NodeId> best;
   bool best_fixed = false;
   for (const auto& [id, record] : impl_->map_.database().records()) {
-    if (std::find(record.addresses.begin(), record.addresses.end(), ip) == record.addresses.end()) {
+    const auto& addresses = record->addresses;
+    if (std::find(addresses.begin(), addresses.end(), ip) == addresses.end()) {
       continue;
     }
     const Certificate* c = impl_->map_.FindCertificate(ShortId(id));
     const bool fixed = c != nullptr && c->tun_address == ip;
-    if (!best || (fixed && !best_fixed) || (fixed == best_fixed && record.origin < *best)) {
-      best = record.origin;
+    if (!best || (fixed && !best_fixed) || (fixed == best_fixed && record->origin < *best)) {
+      best = record->origin;
       best_fixed = fixed;
     }
   }
@@ -166,7 +167,7 @@ Twin NodeCore::GetTwin() const {
   twin.topology = impl_->map_.database().BuildTopology();
   for (const auto& [id, record] : impl_->map_.database().records()) {
     twin.nodes.push_back(
-        {record.origin, NameOf(record.origin), record.version.epoch, record.addresses});
+        {record->origin, NameOf(record->origin), record->version.epoch, record->addresses});
   }
   return twin;
 }

@@ -9,13 +9,18 @@ namespace {
 using Insert = LinkStateDatabase::Insert;
 const Time kStart = TimeFromNanos(1'000'000'000);
 
-LinkStateRecord Record(std::uint32_t origin, std::uint32_t epoch, std::uint32_t sequence) {
+LinkStateRecord Plain(std::uint32_t origin, std::uint32_t epoch, std::uint32_t sequence) {
   LinkStateRecord r;
   for (int i = 0; i < 4; ++i) {
     r.origin.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(origin >> (24 - 8 * i));
   }
   r.version = {Epoch(epoch), sequence};
   return r;
+}
+
+std::shared_ptr<const LinkStateRecord> Record(std::uint32_t origin, std::uint32_t epoch,
+                                              std::uint32_t sequence) {
+  return std::make_shared<const LinkStateRecord>(Plain(origin, epoch, sequence));
 }
 
 AdvertisedAdjacency Line(std::uint32_t to) {
@@ -66,9 +71,9 @@ BOOST_AUTO_TEST_CASE(a_full_map_takes_news_of_known_nodes_only) {
 
 BOOST_AUTO_TEST_CASE(a_node_is_forgotten_when_nobody_lists_it_for_an_hour) {
   LinkStateDatabase db;
-  LinkStateRecord self = Record(1, 1, 1);
+  LinkStateRecord self = Plain(1, 1, 1);
   self.adjacencies = {Line(2)};
-  db.Put(kStart, self);
+  db.Put(kStart, std::make_shared<const LinkStateRecord>(self));
   db.Put(kStart, Record(2, 1, 1));  // listed
   const auto two = db.Digest();
   db.Put(kStart, Record(3, 1, 1));  // not listed
@@ -83,12 +88,12 @@ BOOST_AUTO_TEST_CASE(a_node_is_forgotten_when_nobody_lists_it_for_an_hour) {
 
 BOOST_AUTO_TEST_CASE(the_graph_is_that_of_the_records) {
   LinkStateDatabase db;
-  LinkStateRecord a = Record(1, 1, 1), b = Record(2, 1, 1);
+  LinkStateRecord a = Plain(1, 1, 1), b = Plain(2, 1, 1);
   a.adjacencies = {Line(2)};
   b.adjacencies = {Line(1)};
-  db.Put(kStart, a);
+  db.Put(kStart, std::make_shared<const LinkStateRecord>(a));
   BOOST_TEST(db.BuildTopology().EdgesOf(0).empty());
-  db.Put(kStart, b);
+  db.Put(kStart, std::make_shared<const LinkStateRecord>(b));
   const Topology t = db.BuildTopology();
   BOOST_TEST(t.size() == 2);
   BOOST_TEST(t.EdgesOf(0).size() == 1);

@@ -80,6 +80,26 @@ BOOST_AUTO_TEST_CASE(after_its_lifetime_a_walk_is_new) {
   BOOST_TEST(memory.Find(later, Id(1)) == nullptr);
 }
 
+BOOST_AUTO_TEST_CASE(the_memory_grows_with_traffic_up_to_its_capacity) {
+  constexpr std::uint64_t kCapacity = 1000;
+  WalkMemory memory(kCapacity);
+  BOOST_TEST(memory.room() == WalkMemory::kFirst);
+  // Slow traffic: what is in the way has outlived itself.
+  Time now = kStart;
+  for (std::uint64_t n = 0; n < 300; ++n, now += 1s) memory.Create(now, Id(n), AdjacencyIndex(1));
+  BOOST_TEST(memory.room() == WalkMemory::kFirst);
+  // Fast traffic, from the middle of the ring on: nobody young is forgotten.
+  for (std::uint64_t n = 1000; n < 1000 + 2 * kCapacity; ++n) {
+    memory.Create(now, Id(n), AdjacencyIndex(static_cast<std::uint8_t>(n)));
+    for (std::uint64_t m = 1000; m <= n; ++m) {
+      const Walk* w = memory.Find(now, Id(m));
+      BOOST_REQUIRE((w != nullptr) == (n - m < kCapacity));
+      if (w != nullptr) BOOST_REQUIRE(w->first_in.value == static_cast<std::uint8_t>(m));
+    }
+  }
+  BOOST_TEST(memory.room() == kCapacity);
+}
+
 BOOST_AUTO_TEST_CASE(a_set_of_adjacencies_holds_all_255) {
   Random random(1);
   AdjacencySet set;

@@ -304,6 +304,71 @@ BOOST_AUTO_TEST_CASE(the_map_is_there_again_after_a_restart_and_verified_anew) {
   BOOST_TEST(!wary.FindByName("c").has_value());
 }
 
+BOOST_AUTO_TEST_CASE(all_that_is_lacking_is_asked_for_in_as_many_frames_as_that_takes) {
+  Pair p;
+  constexpr std::size_t kMany = 100;
+  std::vector<Identity> others;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    others.push_back(p.members.Admit("n" + std::to_string(i)));
+    p.a.AddCertificate(others.back().certificate);
+    p.a.OnLinkState(p.now, kTo, p.Signed(others.back(), 1, 1).encoded);
+  }
+  p.a.TakeFrames(p.now);
+  // Room for 58 requests in a frame, but for advertisements and certificates too.
+  constexpr std::size_t kContent = 300;
+  p.b.OnNeighborUp(kTo, p.ida.certificate.id.Short(), kContent, false);
+  Bytes summary(1 + kMany * 12);
+  ByteWriter w(summary);
+  w.U8(0);
+  for (const Identity& id : others) {
+    w.U32(id.certificate.id.Short().value);
+    w.U32(1);
+    w.U32(1);
+  }
+  p.b.OnSummary(p.now, kTo, summary);
+  // Asked for at once, and once.
+  std::set<std::uint32_t> asked;
+  std::size_t entries = 0;
+  for (int round = 0; round < 3; ++round) {
+    for (const ControlFrame& f : p.b.TakeFrames(p.now)) {
+      BOOST_TEST(f.content.size() <= kContent);
+      ChunkReader reader(f.content);
+      Chunk c;
+      while (reader.Next(&c)) {
+        if (c.type != ChunkType::kRequest) continue;
+        ByteReader in(c.body);
+        for (; in.remaining() > 0; ++entries) {
+          in.U8();
+          asked.insert(in.U32());
+        }
+      }
+    }
+  }
+  BOOST_TEST(asked.size() == kMany);
+  BOOST_TEST(entries == kMany);
+}
+
+BOOST_AUTO_TEST_CASE(a_certificate_with_a_new_name_takes_the_old_name_away) {
+  Pair p;
+  p.a.AddCertificate(p.idc.certificate);
+  BOOST_TEST(p.a.FindByName("c").has_value());
+  Certificate renamed = p.idc.certificate;
+  renamed.name = "c2";
+  ++renamed.serial;
+  renamed.encoded.push_back(1);  // issued anew: other bytes
+  BOOST_TEST(p.a.AddCertificate(renamed));
+  BOOST_TEST(!p.a.FindByName("c").has_value());
+  BOOST_TEST((p.a.FindByName("c2") == p.idc.certificate.id));
+  // Another member with a name that is taken: the later one has it, as ever.
+  Certificate twin = p.idb.certificate;
+  twin.name = "c2";
+  ++twin.serial;
+  twin.encoded.push_back(1);
+  BOOST_TEST(p.a.AddCertificate(twin));
+  BOOST_TEST((p.a.FindByName("c2") == p.idb.certificate.id));
+  BOOST_TEST(!p.a.FindByName("b").has_value());
+}
+
 // Node a with neighbours b, c and d in reach of one channel; b and c hear each other too.
 struct SharedChannel : Pair {
   static constexpr std::uint8_t kB = 1, kC = 2, kD = 3;
