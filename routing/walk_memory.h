@@ -2,9 +2,9 @@
 //
 // This is the memory behind the traversal rule (forwarder.h). A ring of the newest `capacity` walks
 // behind a hash index; the oldest is forgotten first. At 40,000 packets a second 8,192 entries
-// reach back 200 ms, a walk rarely lasts 50 ms. The ring is as large as traffic asks: it begins with
-// kFirst walks and doubles when it is full of walks younger than kLifetime, so that an idle node,
-// and each of thousands in one process, does without the 900 kB of a full one.
+// reach back 200 ms, a walk rarely lasts 50 ms. The ring is as large as traffic asks: it begins
+// with kFirst walks and doubles when it is full of walks younger than kLifetime, so that an idle
+// node, and each of thousands in one process, does without the 900 kB of a full one.
 #pragma once
 
 #include <array>
