@@ -258,7 +258,7 @@ void FailureDetector::JudgeOut(Time now) {
     if (proof_since_ != kNever) {
       probe_gap_ = std::max(options_.probe_first, hold() / 10);
     } else if (probes_ > options_.probes_fast) {
-      probe_gap_ = std::min(probe_gap_ * 2, options_.probe_max);
+      probe_gap_ = std::min(probe_gap_ * 2, std::max(options_.probe_max, probe_gap_least_));
     }
     next_probe_ = now + probe_gap_;
   }

@@ -89,6 +89,9 @@ class FailureDetector {
   void OnCarrierLost(Time now);
   // ... and back: what it took away it gives back at once, if the neighbour answers.
   void OnCarrierBack(Time now);
+  // While out, the neighbour is asked no more often than this, once the first few probes have met
+  // silence; 0: as usual.
+  void SetProbeGap(Duration least) { probe_gap_least_ = least; }
   // No other path leads to the neighbour.
   void SetOnlyWay(bool only) { only_way_ = only; }
   // This process was held up: frames may sit unread, so no verdict before `until`.
@@ -145,6 +148,7 @@ class FailureDetector {
   bool probe_now_ = false;
   Time next_probe_ = kNever;
   Duration probe_gap_{0};
+  Duration probe_gap_least_{0};
   int probes_ = 0;  // since leaving up
   Time first_probe_{};
 

@@ -11,6 +11,8 @@ constexpr Duration kReplyGap = 5ms;
 constexpr int kPeakFade = 64;
 // A round trip longer than the shortest one by this, or by as much again, waited in a queue.
 constexpr Duration kQueued = 3ms;
+// Of how many quality probes one leaves where the network's own bytes are scarce.
+constexpr int kQualityScarce = 8;
 }  // namespace
 
 LinkMonitor::LinkMonitor(Time now, bool slow, bool shared, Duration idle_gap, Duration patience)
@@ -35,7 +37,9 @@ Duration LinkMonitor::Interval(Time now) const {
   const Duration longest = std::chrono::milliseconds(kHelloIntervalMaxMs - 64);
   const Duration gap = std::min(idle_gap_, longest);
   if (slow_) return std::max(Duration(kHelloSlow), gap);
-  if (detector_.state() != LinkState::kUp) return 1s;
+  const bool ample = thrift_ == Thrift::Level::kAmple;
+  if (detector_.state() != LinkState::kUp) return ample ? Duration(1s) : gap;
+  if (!ample) return std::max<Duration>(kHelloQuiet, gap);
   if (!active(now)) return std::max(Duration(quiet(now) ? kHelloQuiet : kHelloIdle), gap);
   if (idle_gap_ > Duration(0)) {
     // In steps, or each hello would be news.
@@ -181,10 +185,22 @@ LinkMonitor::Wanted LinkMonitor::TakeWanted(Time now) {
   w.hello = w.probe || (reply_owed_ && now >= reply_not_before_);
   if (detector_.usable()) {
     if (now - last_sent_ >= Keep()) w.hello = true;
-    w.quality = quality_.TakeProbe(now, &w.quality_bytes);
+    w.quality = quality_.TakeProbe(now, &w.quality_bytes) && MayAskQuality();
   }
   w.frame = w.hello || (received_.pending() && received_.due(now));
   return w;
+}
+
+void LinkMonitor::SetThrift(Thrift::Level level) {
+  thrift_ = level;
+  detector_.SetProbeGap(Thrift::ProbeGap(level));
+}
+
+bool LinkMonitor::MayAskQuality() {
+  if (thrift_ == Thrift::Level::kAmple) return true;
+  if (thrift_ == Thrift::Level::kSpent || ++quality_skipped_ < kQualityScarce) return false;
+  quality_skipped_ = 0;
+  return true;
 }
 
 bool LinkMonitor::overdue(Time now) const {

@@ -21,6 +21,7 @@
 #include "routing/loss_detector.h"
 #include "routing/queue_estimator.h"
 #include "routing/receive_tracker.h"
+#include "routing/thrift.h"
 
 namespace selvage {
 
@@ -90,6 +91,9 @@ class LinkMonitor {
 
   // From the next promise on.
   void SetIdleGap(Duration gap) { idle_gap_ = gap; }
+  // Whose bytes are paid for: how much the network's own may be. When they are not ample, hellos
+  // are those of an idle link, and quality is asked for rarely or not at all.
+  void SetThrift(Thrift::Level level);
 
   Duration srtt() const { return srtt_; }
   Duration rttvar() const { return rttvar_; }
@@ -110,6 +114,7 @@ class LinkMonitor {
   Duration Interval(Time now) const;
   // A frame with traffic left or came.
   void NoteData(Time now);
+  bool MayAskQuality();
   Duration Keep() const;  // a hello leaves when nothing else did for so long
   void UpdateOutstanding();
   void Judge(Time now, const FeedbackOutcome& outcome);
@@ -117,6 +122,8 @@ class LinkMonitor {
   bool slow_;
   bool shared_;
   Duration idle_gap_;
+  Thrift::Level thrift_ = Thrift::Level::kAmple;
+  int quality_skipped_ = 0;
   ReceiveTracker received_;
   HoldBuffer held_;
   FailureDetector detector_;

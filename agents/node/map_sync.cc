@@ -120,6 +120,13 @@ void MapSync::OnNeighborSuspected(AdjacencyIndex index) {
 
 void MapSync::OnNeighborGone(AdjacencyIndex index) { neighbors_.erase(index.value); }
 
+void MapSync::SetNewsGap(AdjacencyIndex index, Duration gap) {
+  const auto it = neighbors_.find(index.value);
+  if (it == neighbors_.end() || it->second.news_gap == gap) return;
+  it->second.news_gap = gap;
+  it->second.flood_at = kNever;  // to be set anew
+}
+
 void MapSync::OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest) {
   auto it = neighbors_.find(index.value);
   if (it == neighbors_.end() || it->second.suspected || digest == Digest()) return;
@@ -127,7 +134,7 @@ void MapSync::OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest)
   // What was flooded a moment ago is still on its way: only a lasting difference is worth a
   // summary.
   if (n.shared && now - last_news_ < kSummaryGap) return;
-  const Duration gap = n.slow ? kSlowSummaryGap : kSummaryGap;
+  const Duration gap = n.slow ? kSlowSummaryGap : std::max<Duration>(kSummaryGap, n.news_gap);
   if (!n.flood.empty() || now - n.last_summary < gap) return;
   n.summary = true;
   n.summary_near = false;
@@ -291,6 +298,12 @@ void MapSync::OnFrameLost(Time now, AdjacencyIndex to, const std::vector<ShortId
     it->second.ask_at = Time::min();
   }
   for (ShortId o : origins) Owe(now, &it->second, o.value);
+  Neighbor& n = it->second;
+  if (n.slow && !origins.empty() && !n.lost) {
+    n.lost = true;
+    n.flood_at = now + kSlowFloodDelay * (1 << n.losses);
+    n.losses = std::min(n.losses + 1, kSlowLossesMax);
+  }
 }
 
 void MapSync::Advertise(Time now, std::vector<AdvertisedAdjacency> adjacencies,
@@ -306,7 +319,7 @@ void MapSync::Advertise(Time now, std::vector<AdvertisedAdjacency> adjacencies,
   changed_ = true;
   for (auto& [index, n] : neighbors_) {
     n.flood.insert(self);
-    if (n.slow) continue;  // FloodDue says when
+    if (n.slow || n.news_gap > Duration(0)) continue;  // FloodDue says when
     n.flood_at = n.shared ? now + Spread() : now;  // nobody else can have told them
   }
 }
@@ -344,15 +357,20 @@ bool MapSync::FloodDue(Time now, Neighbor* n) {
     }
     if (now < n->flood_at) return false;
     n->last_flood = now;
+    if (!std::exchange(n->lost, false)) n->losses = 0;
     return true;
   }
   if (n->flood_at == kNever) {
     n->flood_at = n->shared ? now + kSharedFloodDelay + 2 * Spread()
                             : std::max(now, n->spent_until - (kFloodBurst - 1) * kFloodGap);
+    if (n->news_gap > Duration(0) && n->last_flood != Time::min()) {
+      n->flood_at = std::max(n->flood_at, n->last_flood + n->news_gap);
+    }
   }
   if (now < n->flood_at) return false;
   if (n->shared) return n->granted || OwesOwn(*n);
   n->spent_until = std::max(n->spent_until, now) + kFloodGap;
+  n->last_flood = now;
   return true;
 }
 

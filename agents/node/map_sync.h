@@ -63,6 +63,9 @@ class MapSync : public CertificateBook {
   // packets hardly use is not worth minutes of air time.
   static constexpr Duration kSlowFloodDelay = 20s;
   static constexpr Duration kSlowFloodGap = std::chrono::minutes(20);
+  // What got lost on the way is not news: it leaves again after kSlowFloodDelay, or twice, four
+  // times, ... as long where it is lost again and again.
+  static constexpr int kSlowLossesMax = 5;
   static constexpr Duration kSlowSummaryGap = std::chrono::minutes(20);
   static constexpr Duration kSlowRequestGap = std::chrono::minutes(2);
 
@@ -94,6 +97,8 @@ class MapSync : public CertificateBook {
   // a suspicion that is withdrawn costs no summaries.
   void OnNeighborSuspected(AdjacencyIndex index);
   void OnNeighborGone(AdjacencyIndex index);
+  // News to this neighbour is at least so far apart from now on; 0: as usual there.
+  void SetNewsGap(AdjacencyIndex index, Duration gap);
   void OnPeerDigest(Time now, AdjacencyIndex index, std::uint32_t digest);
   // A verified certificate learned from a handshake. False: its short id belongs to somebody else.
   bool AddCertificate(const Certificate& certificate);
@@ -153,7 +158,10 @@ class MapSync : public CertificateBook {
     bool slow = false;
     bool suspected = false;
     bool granted = false;                  // shared: the budget has room for its news now
-    Time last_flood = Time::min();         // slow
+    Duration news_gap{0};
+    Time last_flood = Time::min();         // slow, or with a gap
+    int losses = 0;                        // slow: of floods, one after the other
+    bool lost = false;                     // ... the last one
     Time spent_until{};                    // kFloodGap for each flood so far
     std::set<std::uint32_t> flood;         // short ids whose advertisement is to be sent
     std::set<std::uint32_t> far;           // ... when the budget allows; never slow

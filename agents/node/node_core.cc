@@ -121,6 +121,7 @@ void NodeCore::Impl::OnTimeout(Time now) {
       }
       RekeyIfDue(now, a);
     }
+    KeepAccounts(now);
     if (config_.model.enabled) WatchSecond(now);
     NameFaults(now);
     if (now >= next_expiry_) {

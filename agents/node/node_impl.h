@@ -46,6 +46,7 @@
 #include "core/ring_queue.h"
 #include "routing/forwarder.h"
 #include "routing/rebuild_budget.h"
+#include "routing/thrift.h"
 
 namespace selvage {
 
@@ -154,6 +155,9 @@ struct NodeCore::Impl {
     bool silenced = false;  // laboratory
     Time changed{};
     std::shared_ptr<SharedChannel> channel;  // of a link whose channel is shared
+    Thrift thrift;                           // of a link whose bytes are paid for
+    Time testimonies_not_before{};           // ... and when the next ones may leave there
+    bool paid() const { return !info.slow && info.idle_gap > Duration(0); }
   };
 
   Impl(Time now, Init init, Store& store);
@@ -191,6 +195,8 @@ struct NodeCore::Impl {
   // ---- node_neighbors.cc
   void LinkUp(Time now, LinkId link, const LinkInfo& info);
   void LinkDown(Time now, LinkId link);
+  // Links whose bytes are paid for: how much of what is the network's own may leave.
+  void KeepAccounts(Time now);
   void OnBeacon(Time now, LinkId link, const PeerAddress& from, ByteSpan frame);
   void RunHandshakes(Time now);
   void SendBeacons(Time now);
@@ -351,7 +357,7 @@ struct NodeCore::Impl {
   Bytes TakeBuffer(std::size_t size);
   // nullopt: it carries data.
   void EmitFrame(Adjacency* a, Bytes frame, std::optional<ControlKind> control);
-  void CountControl(ControlKind kind, std::size_t bytes);
+  void CountControl(ControlKind kind, std::size_t bytes, LinkEntry* link);
 
   // ---- members
   Identity identity_;

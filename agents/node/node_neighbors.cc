@@ -80,6 +80,27 @@ void NodeCore::Impl::LinkUp(Time now, LinkId link, const LinkInfo& info) {
   }
 }
 
+void NodeCore::Impl::KeepAccounts(Time now) {
+  for (auto& [id, link] : links_) {
+    if (!link.up || !link.paid()) continue;
+    const bool was_ample = link.thrift.level() == Thrift::Level::kAmple;
+    const Thrift::Level level = link.thrift.Judge(now);
+    const bool ample = level == Thrift::Level::kAmple;
+    for (Adjacency* a : present_) {
+      if (a->link != id) continue;
+      a->monitor.SetThrift(level);
+      map_.SetNewsGap(a->index, Thrift::NewsGap(level));
+      if (ample != was_ample) Refresh(a);
+    }
+    if (ample == was_ample) continue;
+    Tell(now, "link-thrift",
+         ample ? link.info.name + ": hellos and news are as usual again"
+               : link.info.name + ": what the network's own bytes may cost is nearly spent, so " +
+                     "hellos and news are rare from now on",
+         {{"link", link.info.name}, {"left_bytes", std::to_string(link.thrift.left_bytes())}});
+  }
+}
+
 void NodeCore::Impl::LinkDown(Time now, LinkId link) {
   auto it = links_.find(link);
   if (it == links_.end() || !it->second.up) return;
@@ -135,7 +156,7 @@ void NodeCore::Impl::SendBeacons(Time) {
   for (const auto& [link, to] : due) {
     auto it = links_.find(link);
     if (it == links_.end() || !it->second.up || it->second.silenced) continue;
-    CountControl(ControlKind::kBeacon, beacon.size());
+    CountControl(ControlKind::kBeacon, beacon.size(), &it->second);
     Emit(SendFrame{link, to, beacon});
   }
 }
@@ -144,7 +165,7 @@ void NodeCore::Impl::RunHandshakes(Time now) {
   for (Handshakes::Outgoing& o : handshakes_.TakeOutgoing()) {
     auto it = links_.find(o.link);
     if (it == links_.end() || !it->second.up || it->second.silenced) continue;
-    CountControl(ControlKind::kHandshake, o.frame.size());
+    CountControl(ControlKind::kHandshake, o.frame.size(), &it->second);
     Emit(SendFrame{o.link, o.to, std::move(o.frame)});
   }
   for (Established& e : handshakes_.TakeEstablished()) OnEstablished(now, std::move(e));

@@ -94,7 +94,7 @@ void NodeCore::Impl::SendTestimonies(Time now) {
   bool shared = false;
   for (const Adjacency* a : present_) {
     if (a->slow || (a->confirmed && a->state != LinkState::kUp)) continue;
-    neighbors.push_back({a->index, Usable(*a)});
+    neighbors.push_back({a->index, Usable(*a) && now >= links_[a->link].testimonies_not_before});
     shared = shared || a->shared;
   }
   book.SetNeighbors(neighbors);
@@ -117,7 +117,10 @@ void NodeCore::Impl::SendTestimonies(Time now) {
       WriteBlob(ChunkType::kTestimony, messages[i].encoded, &w);
       witnesses.push_back(messages[i].witness);
     }
-    if (!witnesses.empty()) SendControl(now, a, w.written(), std::move(witnesses), true);
+    if (witnesses.empty()) continue;
+    SendControl(now, a, w.written(), std::move(witnesses), true);
+    LinkEntry& link = links_[a->link];
+    if (link.paid()) link.testimonies_not_before = now + Thrift::NewsGap(link.thrift.level());
   }
 }
 

@@ -1,5 +1,7 @@
 // NodeCore: frames in both directions, forwarding, resending, delivery.
 #include <algorithm>
+#include <map>
+#include <cstdio>
 
 #include "agents/node/node_impl.h"
 
@@ -331,17 +333,19 @@ Bytes NodeCore::Impl::TakeBuffer(std::size_t size) {
   return b;
 }
 
-void NodeCore::Impl::CountControl(ControlKind kind, std::size_t bytes) {
+void NodeCore::Impl::CountControl(ControlKind kind, std::size_t bytes, LinkEntry* link) {
+  // Feedback follows the traffic, which somebody pays for anyway.
+  if (link->paid() && kind != ControlKind::kFeedback) link->thrift.Spend(bytes);
   ++counters_.control_frames_sent;
   counters_.control_bytes_sent += bytes;
   counters_.control_bytes_by_kind[static_cast<std::size_t>(kind)] += bytes;
 }
 
 void NodeCore::Impl::EmitFrame(Adjacency* a, Bytes frame, std::optional<ControlKind> control) {
-  const LinkEntry& link = links_[a->link];
+  LinkEntry& link = links_[a->link];
   if (!link.up || link.silenced) return;
   if (control) {
-    CountControl(*control, frame.size());
+    CountControl(*control, frame.size(), &link);
   } else {
     ++counters_.data_frames_sent;
     counters_.data_bytes_sent += frame.size();

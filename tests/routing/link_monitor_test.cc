@@ -180,6 +180,19 @@ BOOST_AUTO_TEST_CASE(a_silent_link_is_suspected_within_tens_of_milliseconds_unde
   BOOST_TEST(f.a.monitor.loss_ppm() < 300'000);
 }
 
+BOOST_AUTO_TEST_CASE(where_own_bytes_are_scarce_hellos_are_those_of_an_idle_link) {
+  const Time now = TimeFromNanos(1'000'000'000);
+  LinkMonitor m(now, false, false, 30s);
+  std::uint64_t counter = 0;
+  for (int i = 0; i < 100; ++i) m.OnFrame(now + i * 50ms, ++counter, true, true);
+  const Time busy = now + 5s;
+  BOOST_TEST(m.TakeHello(busy, true, 7)->interval_ms < 1000u);
+  m.SetThrift(Thrift::Level::kScarce);
+  BOOST_TEST(m.TakeHello(busy, true, 7)->interval_ms == 30000u);
+  m.SetThrift(Thrift::Level::kAmple);
+  BOOST_TEST(m.TakeHello(busy, true, 7)->interval_ms < 1000u);
+}
+
 BOOST_AUTO_TEST_CASE(a_neighbour_that_probes_without_end_is_answered_at_a_bounded_rate) {
   Facing f;
   f.Run(3s);

@@ -99,6 +99,55 @@ BOOST_AUTO_TEST_CASE(news_is_flooded_and_a_lost_frame_is_made_up_for) {
   BOOST_TEST(p.Equal());
 }
 
+BOOST_AUTO_TEST_CASE(what_is_lost_over_a_slow_radio_leaves_again_soon_and_ever_more_rarely) {
+  Pair p;
+  p.a.OnNeighborUp(kTo, ShortId(0), 200, false, true);
+  p.a.Advertise(p.now, {}, {});
+  std::vector<double> sent_at;
+  for (int i = 0; i < 3000; ++i, p.now += 1s) {
+    for (const ControlFrame& f : p.a.TakeFrames(p.now)) {
+      if (f.origins.empty()) continue;  // the summary
+      sent_at.push_back(ToSeconds(p.now - kStart));
+      if (sent_at.size() < 4) p.a.OnFrameLost(p.now, kTo, f.origins);
+    }
+  }
+  BOOST_TEST(sent_at == (std::vector<double>{20, 40, 80, 160}), boost::test_tools::per_element());
+  // What is new after that waits as news does.
+  p.a.Advertise(p.now, {}, {"10.99.0.1"});
+  BOOST_TEST(p.a.TakeFrames(p.now).empty());
+  BOOST_TEST(p.a.TakeFrames(p.now + 19s).empty());
+  BOOST_TEST(p.a.TakeFrames(p.now + 20s).size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(news_with_a_gap_waits_and_is_told_in_its_newest_version_only) {
+  Pair p;
+  p.Meet();
+  p.a.SetNewsGap(kTo, 2min);
+  p.b.SetNewsGap(kTo, 2min);
+  p.Exchange();
+  std::size_t frames = 0;
+  for (int i = 0; i < 240; ++i) {
+    p.a.Advertise(p.now, {}, {"10.99.0." + std::to_string(i)});
+    frames += p.Exchange();
+    p.now += 1s;
+  }
+  BOOST_TEST(frames >= 2u);
+  BOOST_TEST(frames <= 3u);
+  BOOST_TEST(!p.Equal());
+  // Nor do digests that differ meanwhile make summaries of it.
+  std::size_t summaries = 0;
+  for (int i = 0; i < 240; ++i) {
+    p.now += 1s;
+    p.b.OnPeerDigest(p.now, kTo, p.a.Digest() + 1);
+    summaries += p.b.TakeFrames(p.now).size();
+  }
+  BOOST_TEST(summaries >= 1u);
+  BOOST_TEST(summaries <= 2u);
+  p.a.SetNewsGap(kTo, Duration(0));
+  p.Exchange();
+  BOOST_TEST(p.Equal());
+}
+
 BOOST_AUTO_TEST_CASE(the_first_news_leaves_at_once_and_that_of_a_storm_in_frames_of_several) {
   Pair p;
   const AdjacencyIndex other(2);

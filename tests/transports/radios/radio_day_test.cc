@@ -138,6 +138,48 @@ BOOST_AUTO_TEST_CASE(calling_for_a_peer_that_died_costs_less_than_a_megabyte_a_d
   BOOST_TEST(day.bytes < 1'000'000u);
 }
 
+// Behind the node in the field somebody comes and goes every 20 s, and nobody is served over the
+// metered link: it is told of that now and then.
+BOOST_AUTO_TEST_CASE(a_map_that_never_rests_costs_a_metered_link_a_megabyte_a_day_too) {
+  Mesh mesh(3);
+  mesh.Add("field");
+  mesh.Add("hub");
+  mesh.Add("mover");
+  ChannelModel cellular;
+  cellular.delay = 30ms;
+  cellular.jitter = 20ms;
+  cellular.loss = 0.005;
+  mesh.Join("field", "hub", cellular);
+  mesh.Join("field", "mover", ChannelModel());
+  mesh.shape_link = [](LinkInfo* info) {
+    if (info->name != "l0") return;  // the mover's only link is metered too, at its own end
+    info->transport = "redcap";
+    info->tariff = Tariff::kMetered;
+    info->idle_gap = kMeteredIdleGap;
+  };
+  std::uint64_t bytes = 0;
+  mesh.may_send = [&](const Mesh::Node& n, const SendFrame& f) {
+    const bool cell = n.name == "hub" || (n.name == "field" && f.link.value == 0);
+    bytes += cell ? f.frame.size() + kIpHeaders : 0;
+    return true;
+  };
+  mesh.StartAll();
+  mesh.Run(60s);
+  bool away = false;
+  std::function<void()> toggle = [&] {
+    away ? mesh.Restore("field", "mover") : mesh.CutBoth("field", "mover");
+    away = !away;
+    mesh.At(20s, toggle);
+  };
+  toggle();
+  mesh.Run(std::chrono::hours(1));
+  bytes = 0;
+  mesh.Run(kDay);
+  BOOST_TEST_MESSAGE("a map that never rests: " << bytes << " bytes");
+  BOOST_TEST(bytes < 1'200'000u);
+  BOOST_TEST((mesh.StateOf("field", "hub") == NeighborState::kUp));
+}
+
 BOOST_AUTO_TEST_CASE(an_idle_lora_link_stays_up_for_a_day_within_two_thousandths_of_the_air) {
   for (const int sf : {7, 9, 10, 12}) {
     const SlowDay day = RunSlow(sf);
