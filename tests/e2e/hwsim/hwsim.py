@@ -1,19 +1,27 @@
 #!/usr/bin/env python3
-"""Real nl80211 and a real 802.11s mesh: three agents on emulated radios, and one link is cut.
+"""Real nl80211 and a real 802.11s mesh: three agents on emulated radios, a link is cut or fades.
 
-    hwsim.py BIN [--runs N] [--kernel DIR] [--check] [--json]
+    hwsim.py BIN [--scenarios LIST] [--runs N] [--medium FILE] [--kernel DIR] [--check] [--json]
 
 Boots Debian's own kernel in QEMU with three mac80211_hwsim radios in a triangle, each in a network
 namespace of its own with an agent (`transport = "wifi"`, mesh forwarding of the kernel off). A
-flow of class critical goes from a to c, 50 messages a second; after ten seconds a and c no longer
-hear each other, while the station table goes on saying ESTAB. Counted at c: the longest time
-between two messages around the cut, and what was lost.
+flow goes from a to c, 50 messages a second; ten seconds later, by scenario:
+
+  cut      a and c no longer hear each other, while the station table goes on saying ESTAB. Counted
+           at c: the longest time between two messages around the cut, and what was lost.
+  cut-own  the same with the medium of `ramp`.
+  ramp     what a and c hear of each other falls by 1.5 dB a second from -50 dBm until nothing
+           passes. hwsim has one signal for all, so the air is a program, hwsim_medium (medium.cc),
+           in which frames get lost and are sent again as signal and rate have it. Counted: by how
+           much the move to the way over b came before the first frame that the air lost, what was
+           lost of the flow, the longest gap, and whether `selvage why` names the signal.
 
 The processors are emulated (no KVM): everything takes some ten times as long as on a device, which
-the idle round trip shows. --kernel: where a linux-image package was unpacked; by default the one
-that Debian has now is fetched into ~/.cache/selvage-hwsim with apt-get download. --check: exit
-status 1 when the median gap over the runs exceeds 150 ms or anything was lost. Exit status 77
-(skipped) where something is missing. Needs qemu-system-x86, iw, busybox-static, kmod and cpio.
+the idle round trip shows, and a busy machine shows in each figure. --kernel: where a linux-image
+package was unpacked; by default the one that Debian has now is fetched into ~/.cache/selvage-hwsim
+with apt-get download. --check: exit status 1 when the median gap over the runs of a scenario
+exceeds 150 ms, anything was lost, or the move did not come first. Exit status 77 (skipped) where
+something is missing. Needs qemu-system-x86, iw, busybox-static, kmod and cpio.
 """
 
 import argparse
@@ -29,7 +37,12 @@ import tempfile
 
 SKIPPED = 77
 GUEST_S = 300
-GAP_MS = 150.0  # what a cut may cost, at the median
+GAP_MS = 150.0  # what a cut or a fade may cost, at the median
+RAMP_DB_PER_S = 1.5
+# Of the flow of the ramp no copies go two ways and none is kept to be sent again.
+SCENARIOS = {"cut": "fault=cut medium=kernel class=critical",
+             "cut-own": "fault=cut medium=own class=critical",
+             "ramp": f"fault=ramp medium=own class=telemetry dbps={RAMP_DB_PER_S}"}
 TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "iw": "iw", "ip": "iproute2", "ldd": "libc-bin",
          "busybox": "busybox-static", "depmod": "kmod", "modprobe": "kmod", "cpio": "cpio"}
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -88,7 +101,7 @@ def copy_modules(kernel, version, root):
         order.write("\n".join(os.path.basename(file) for file in files))
 
 
-def make_image(folder, programs, kernel, version):
+def make_image(folder, programs, medium, kernel, version):
     root = folder + "/root"
     for name in ("bin", "proc", "sys", "dev", "tmp", "modules"):
         os.makedirs(root + "/" + name)
@@ -96,6 +109,7 @@ def make_image(folder, programs, kernel, version):
         copy_program(shutil.which(name), root)
     for name in ("selvaged", "selvage", "selvage-flow"):
         copy_program(os.path.join(programs, name), root)
+    copy_program(medium, root)
     copy_modules(kernel, version, root)
     shutil.copy(os.path.join(HERE, "guest"), root + "/init")
     os.chmod(root + "/init", 0o755)
@@ -107,13 +121,13 @@ def make_image(folder, programs, kernel, version):
     return image
 
 
-def boot(kernel, version, image):
+def boot(kernel, version, image, asked):
     """The lines that the guest said, kind -> list of texts."""
     said = subprocess.run(
         ["timeout", str(GUEST_S), "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m",
          "1024", "-smp", "2", "-nographic", "-no-reboot", "-kernel",
          f"{kernel}/boot/vmlinuz-{version}", "-initrd", image, "-append",
-         "console=ttyS0 quiet panic=-1"],
+         "console=ttyS0 quiet panic=-1 " + asked],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
     facts = {}
     for line in said.stdout.decode("utf-8", "replace").splitlines():
@@ -123,17 +137,21 @@ def boot(kernel, version, image):
     return facts
 
 
+def json_lines(facts, kind):
+    return [json.loads(text) for text in facts.get(kind, []) if text.startswith("{")]
+
+
 def judge(facts):
     """One run as a row; None: the guest did not get that far."""
-    received = [json.loads(t) for t in facts.get("RECV", []) if t.startswith("{")]
+    received = json_lines(facts, "RECV")
     summary = next((r for r in received if r.get("event") == "summary"), None)
-    cut = next((float(t) for t in facts.get("CUT_AT", [])), None)
-    if "END" not in facts or summary is None or cut is None:
+    fault = next((float(t.split()[0]) for t in facts.get("FAULT_AT", [])), None)
+    if "END" not in facts or summary is None or fault is None:
         return None
-    sent = [json.loads(t) for t in facts.get("SEND", []) if t.startswith("{")]
+    sent = json_lines(facts, "SEND")
     gaps = [r for r in received if r.get("event") == "gap"]
-    after = [g["gap_ms"] for g in gaps if cut - 0.5 <= g["unix_s"] <= cut + 5]
-    before = [g["gap_ms"] for g in gaps if g["unix_s"] < cut - 0.5]
+    after = [g["gap_ms"] for g in gaps if g["unix_s"] >= fault - 0.5]
+    before = [g["gap_ms"] for g in gaps if g["unix_s"] < fault - 0.5]
     ping = re.search(r"= [\d.]+/([\d.]+)/", " ".join(facts.get("PING", [])))
     return {"gap_ms": max(after, default=0.0), "gap_before_ms": max(before, default=0.0),
             "sent": sent[-1]["sent"] if sent else 0, "received": summary["received"],
@@ -143,17 +161,74 @@ def judge(facts):
             "idle_rtt_ms": float(ping[1]) if ping else None}
 
 
+def judge_ramp(facts):
+    """What a fade adds to a row: times in seconds after it began, by the guest's own clock."""
+    began = float(facts["FAULT_AT"][0].split()[1])
+    air = [r for r in json_lines(facts, "MEDIUM")
+           if r["from"] == 0 and r["to"] == 2 and r["monotonic_s"] > began]
+    lost = next((r for r in air if r["event"] == "first_lost"), None)
+    moves = [e for e in json.loads(" ".join(facts["EVENTS"]))
+             if e["kind"] == "reroute" and e["fields"]["destination"] == "c" and
+             e["time_s"] > began]
+    row = {"moved_s": None, "moved_dbm": None, "reason": None, "attempts_per_frame": None,
+           "first_lost_s": lost and lost["monotonic_s"] - began, "first_lost_dbm": lost and
+           lost["dbm"], "ahead_s": None}
+    # The one after which the flow stayed away; those before it are detours of a moment.
+    if moves and moves[-1]["fields"]["to"] == "b":
+        moved_s = moves[-1]["time_s"]
+        heard = [r for r in air if r["event"] == "second" and r["monotonic_s"] <= moved_s]
+        row.update(moved_s=moved_s - began, reason=moves[-1]["fields"]["evidence"],
+                   moved_dbm=-50 - RAMP_DB_PER_S * (moved_s - began),
+                   ahead_s=lost and lost["monotonic_s"] - moved_s,
+                   attempts_per_frame=heard and heard[-1]["attempts"] / max(heard[-1]["frames"], 1))
+    why = json.loads(" ".join(facts["WHY"]))["text"]
+    row["why"] = next((t for t in reversed(why) if t.startswith("left c") and "fading" in t), None)
+    return row
+
+
+def tell(run, scenario, row):
+    lost = f"{row['sent'] - row['received']} of {row['sent']} lost, {row['duplicates']} duplicates"
+    idle = f"idle round trip {row['idle_rtt_ms']} ms"
+    gap = f"gap {row['gap_ms']:.0f} ms (before: {row['gap_before_ms']:.0f})"
+    if scenario != "ramp":
+        print(f"{scenario} {run}: {gap} at the cut, {lost}, {row['estab']} stations still ESTAB, "
+              f"{idle}", flush=True)
+        return
+    if row["moved_s"] is None:
+        print(f"ramp {run}: the flow did not leave the link for good", flush=True)
+    elif row["first_lost_s"] is None:
+        print(f"ramp {run}: the air lost nothing between a and c", flush=True)
+    else:
+        print(f"ramp {run}: moved at {row['moved_dbm']:.1f} dBm, {row['ahead_s']:.1f} s before the "
+              f"first lost frame at {row['first_lost_dbm']:.1f} dBm; {gap}, {lost}, "
+              f"{row['attempts_per_frame']:.1f} attempts a frame at the move, {idle}", flush=True)
+    print(f"       why: {row['why']}", flush=True)
+
+
+def passed(scenario, row):
+    if row["received"] != row["sent"] or row["duplicates"] or not row["cut"]:
+        return False
+    if scenario == "ramp":
+        return bool(row["ahead_s"] and row["ahead_s"] > 0 and "fading" in row["reason"] and
+                    row["why"])
+    return row["estab"] == 2
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", metavar="BIN")
-    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--scenarios", default="cut,ramp", help="of cut, cut-own, ramp")
+    parser.add_argument("--runs", type=int, default=1, help="of each scenario")
+    parser.add_argument("--medium", metavar="FILE", help="hwsim_medium; default BIN/../tests/")
     parser.add_argument("--kernel", metavar="DIR")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--nightly-only", action="store_true",
                         help="skip unless SELVAGE_NIGHTLY=1")
     options = parser.parse_args()
+    if set(options.scenarios.split(",")) - set(SCENARIOS):
+        parser.error("no such scenario")
     if options.nightly_only and os.environ.get("SELVAGE_NIGHTLY") != "1":
         skip("a nightly test; SELVAGE_NIGHTLY=1 runs it")
     missing = sorted({TOOLS[tool] for tool in TOOLS if not shutil.which(tool)})
@@ -161,33 +236,38 @@ def main():
         skip("not installed: " + " ".join(missing))
     kernel = options.kernel or fetch_kernel()
     version = os.path.basename(glob.glob(kernel + "/boot/vmlinuz-*")[0])[len("vmlinuz-"):]
-    rows = []
+    medium = options.medium or os.path.join(options.programs, "..", "tests", "hwsim_medium")
+    if not os.path.exists(medium):
+        skip("not built: hwsim_medium")
+    out = {}
+    good = True
     with tempfile.TemporaryDirectory() as folder:
-        image = make_image(folder, options.programs, kernel, version)
-        for run in range(options.runs):
-            facts = boot(kernel, version, image)
-            row = judge(facts)
-            if row is None:
-                print(f"run {run + 1}: the guest did not get to its end:", file=sys.stderr)
-                print("\n".join(f"{k} {t}" for k, v in facts.items() for t in v), file=sys.stderr)
-                return 1
-            rows.append(row)
+        image = make_image(folder, options.programs, medium, kernel, version)
+        for scenario in options.scenarios.split(","):
+            rows = []
+            for run in range(1, options.runs + 1):
+                facts = boot(kernel, version, image, SCENARIOS[scenario])
+                row = judge(facts)
+                if row is None:
+                    print(f"{scenario} {run}: the guest did not get to its end:", file=sys.stderr)
+                    print("\n".join(f"{k} {t}" for k, v in facts.items() for t in v),
+                          file=sys.stderr)
+                    return 1
+                if scenario == "ramp":
+                    row.update(judge_ramp(facts))
+                row["passed"] = passed(scenario, row)
+                rows.append(row)
+                if not options.json:
+                    tell(run, scenario, row)
+            median = statistics.median(row["gap_ms"] for row in rows)
+            good = good and median <= GAP_MS and all(row["passed"] for row in rows)
+            out[scenario] = {"runs": rows, "gap_ms_median": median}
             if not options.json:
-                print(f"run {run + 1}: gap {row['gap_ms']:.0f} ms at the cut (before: "
-                      f"{row['gap_before_ms']:.0f}), {row['sent'] - row['received']} of "
-                      f"{row['sent']} lost, {row['duplicates']} duplicates, "
-                      f"{row['estab']} stations still ESTAB, "
-                      f"idle round trip {row['idle_rtt_ms']} ms", flush=True)
-    median = statistics.median(row["gap_ms"] for row in rows)
+                print(f"{scenario}: median gap {median:.0f} ms, "
+                      f"{sum(row['passed'] for row in rows)} of {len(rows)} runs passed", flush=True)
     if options.json:
-        print(json.dumps({"runs": rows, "gap_ms_median": median}))
-    else:
-        print(f"median gap {median:.0f} ms over {len(rows)} runs")
-    broken = [row for row in rows if row["received"] != row["sent"] or row["duplicates"] or
-              not row["cut"] or row["estab"] != 2]
-    if options.check and (median > GAP_MS or broken):
-        return 1
-    return 0
+        print(json.dumps(out))
+    return 1 if options.check and not good else 0
 
 
 if __name__ == "__main__":
