@@ -40,6 +40,8 @@ import tempfile
 SKIPPED = 77
 GUEST_S = 300
 GAP_MS = 150.0  # what a cut or a fade may cost, at the median
+CUT_S = 5  # after a cut; what comes later is the emulated machine's
+FADE_S = 50  # the flow's end: a fade has no moment
 RAMP_DB_PER_S = 1.5
 # Of the flow of the ramp no copies go two ways and none is kept to be sent again.
 SCENARIOS = {"cut": "fault=cut medium=kernel class=critical",
@@ -145,8 +147,8 @@ def json_lines(facts, kind):
     return [json.loads(text) for text in facts.get(kind, []) if text.startswith("{")]
 
 
-def judge(facts):
-    """One run as a row; None: the guest did not get that far."""
+def judge(facts, seconds):
+    """One run as a row, gaps up to `seconds` after the fault; None: it did not get so far."""
     received = json_lines(facts, "RECV")
     summary = next((r for r in received if r.get("event") == "summary"), None)
     fault = next((float(t.split()[0]) for t in facts.get("FAULT_AT", [])), None)
@@ -154,7 +156,7 @@ def judge(facts):
         return None
     sent = json_lines(facts, "SEND")
     gaps = [r for r in received if r.get("event") == "gap"]
-    after = [g["gap_ms"] for g in gaps if g["unix_s"] >= fault - 0.5]
+    after = [g["gap_ms"] for g in gaps if fault - 0.5 <= g["unix_s"] <= fault + seconds]
     before = [g["gap_ms"] for g in gaps if g["unix_s"] < fault - 0.5]
     ping = re.search(r"= [\d.]+/([\d.]+)/", " ".join(facts.get("PING", [])))
     return {"gap_ms": max(after, default=0.0), "gap_before_ms": max(before, default=0.0),
@@ -267,7 +269,7 @@ def main():
             rows = []
             for run in range(1, options.runs + 1):
                 facts = boot(kernel, version, image, SCENARIOS[scenario])
-                row = judge(facts)
+                row = judge(facts, FADE_S if scenario.startswith("ramp") else CUT_S)
                 for text in facts.get("MEDIUM_LOG", []):
                     print("hwsim_medium: " + text, file=sys.stderr)
                 if row is None:
