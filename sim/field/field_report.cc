@@ -63,18 +63,20 @@ std::string FieldSummary(const FieldScenario& field, const FieldOutput& output) 
   }
   absl::StrAppendFormat(
       &text,
-      "\n| radio | nodes | kB given to it | of it control | joules/node/day | cents in %.1f h | "
-      "legal hour used |\n| --- | --- | --- | --- | --- | --- | --- |\n",
+      "\n| radio | nodes | kB given to it | of it control | control kB/day, of one node at most | "
+      "joules/node/day | cents in %.1f h | "
+      "legal hour used |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n",
       output.simulated_s / 3600);
   const double days = output.simulated_s / 86400;
   for (const auto& [kind, use] : output.radios) {
     absl::StrAppendFormat(
-        &text, "| %s | %d | %.1f | %.0f%% | %.0f | %.1f | %s |\n", ToString(kind), use.nodes,
+        &text, "| %s | %d | %.1f | %.0f%% | %.0f | %.0f | %.1f | %s |\n", ToString(kind), use.nodes,
         static_cast<double>(use.meter.bytes_sent) / 1e3,
         use.meter.bytes_sent == 0 ? 0.0
                                   : 100.0 * static_cast<double>(use.meter.control_bytes_sent) /
                                         static_cast<double>(use.meter.bytes_sent),
-        use.joules / use.nodes / days, use.cents,
+        static_cast<double>(use.control_bytes_max) / 1e3 / days, use.joules / use.nodes / days,
+        use.cents,
         kind == RadioKind::kLora ? absl::StrFormat("%.0f%%", 100 * use.duty_share_max) : "");
   }
   if (field.faults.empty()) return text;
@@ -113,6 +115,7 @@ bool WriteField(const std::string& directory, const FieldScenario& field,
     json["radios"][ToString(kind)] = {{"nodes", use.nodes},
                                       {"bytes_sent", use.meter.bytes_sent},
                                       {"control_bytes_sent", use.meter.control_bytes_sent},
+                                      {"control_bytes_max", use.control_bytes_max},
                                       {"frames_sent", use.meter.frames_sent},
                                       {"lost_to_faults", use.meter.frames_lost_to_faults},
                                       {"joules", use.joules},

@@ -170,6 +170,7 @@ class FieldWorld {
         use.airtime_s += cost.airtime_s;
         use.credits += cost.credits;
         const RadioMeter meter = sets_[i]->MeterOf(kind);
+        use.control_bytes_max = std::max(use.control_bytes_max, meter.control_bytes_sent);
         use.meter.frames_sent += meter.frames_sent;
         use.meter.bytes_sent += meter.bytes_sent;
         use.meter.control_bytes_sent += meter.control_bytes_sent;

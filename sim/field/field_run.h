@@ -25,6 +25,7 @@ struct FieldMessage {
 struct FieldRadioUse {
   std::uint32_t nodes = 0;
   RadioMeter meter;  // sums
+  std::uint64_t control_bytes_max = 0;  // of the network itself, sent by one node
   double joules = 0;
   double cents = 0;
   double airtime_s = 0;

@@ -68,6 +68,10 @@ BOOST_FIXTURE_TEST_CASE(alarms_go_from_radio_to_radio_and_all_arrive, FieldSimul
   BOOST_TEST(Share(all.at("faults")[0].at("classes").at("critical")) >= 0.97);
   BOOST_TEST(all.at("radios").at("lora").at("airtime_s").get<double>() > 1);
   BOOST_TEST(all.at("radios").at("lora").at("legal_hour_share_max").get<double>() <= 1.0);
+  const nlohmann::json& redcap = all.at("radios").at("redcap");
+  const double most = redcap.at("control_bytes_max"), sum = redcap.at("control_bytes_sent");
+  BOOST_TEST(most < sum);
+  BOOST_TEST(most >= sum / redcap.at("nodes").get<double>());
   BOOST_TEST(all.at("radios").at("satellite").at("joules").get<double>() == 30 * 6300);
   BOOST_TEST(all.at("radios").at("redcap").at("cents").get<double>() > 0);
   // The same seed, another process; another seed.
