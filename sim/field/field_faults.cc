@@ -10,7 +10,6 @@ namespace selvage::sim {
 namespace {
 
 constexpr double kFlapHalfSeconds = 5;
-constexpr double kChurnSeconds = 60;
 
 double NowSeconds() { return ns3::Simulator::Now().GetSeconds(); }
 
@@ -28,10 +27,20 @@ FieldFaults::FieldFaults(const FieldScenario& field, const std::vector<FieldNode
   for (const RadioKind kind : kAllRadios) {
     tables_.emplace(kind, FaultTable(&layout, field.seed * 31 + static_cast<int>(kind)));
   }
-  for (std::uint32_t i = 0; i < drawn.size(); ++i) by_name_[drawn[i].name] = i;
 }
 
-std::uint32_t FieldFaults::NodeCalled(const std::string& name) const { return by_name_.at(name); }
+bool FieldFaults::Means(const std::string& name, std::uint32_t node) const {
+  return name.empty() || drawn_[node].name == name ||
+         field_.groups[drawn_[node].group].name == name;
+}
+
+std::vector<std::uint32_t> FieldFaults::Meant(const std::string& name) const {
+  std::vector<std::uint32_t> nodes;
+  for (std::uint32_t i = 0; i < drawn_.size(); ++i) {
+    if (Means(name, i)) nodes.push_back(i);
+  }
+  return nodes;
+}
 
 std::vector<RadioKind> FieldFaults::KindsOf(const FieldFault& fault) const {
   RadioKind kind;
@@ -58,43 +67,47 @@ bool FieldFaults::Passes(RadioKind kind, std::uint32_t from, std::uint32_t to,
 void FieldFaults::OnPairs(
     const FieldFault& fault,
     const std::function<void(FaultTable*, std::uint32_t, std::uint32_t)>& each) {
-  const auto count = static_cast<std::uint32_t>(drawn_.size());
+  const std::vector<std::uint32_t> peers = Meant(fault.peer);
   for (const RadioKind kind : KindsOf(fault)) {
-    for (std::uint32_t a = 0; a < count; ++a) {
-      if (!fault.node.empty() && drawn_[a].name != fault.node) continue;
-      for (std::uint32_t b = 0; b < count; ++b) {
-        if (a == b || (!fault.peer.empty() && drawn_[b].name != fault.peer)) continue;
-        each(&tables_.at(kind), a, b);
+    for (const std::uint32_t a : Meant(fault.node)) {
+      if (!radios_->Has(a, kind)) continue;
+      for (const std::uint32_t b : peers) {
+        if (a != b && radios_->Has(b, kind)) each(&tables_.at(kind), a, b);
       }
     }
   }
 }
 
 void FieldFaults::Move(const FieldFault& fault, bool away) {
-  const std::uint32_t node = NodeCalled(fault.node);
-  const Position home = drawn_[node].at;
-  nodes_.Get(node)->GetObject<ns3::MobilityModel>()->SetPosition(
-      away ? ns3::Vector(fault.to[0], fault.to[1], 1.5) : ns3::Vector(home.x, home.y, 1.5));
+  for (const std::uint32_t node : Meant(fault.node)) {
+    const Position home = drawn_[node].at;
+    nodes_.Get(node)->GetObject<ns3::MobilityModel>()->SetPosition(
+        away ? ns3::Vector(fault.to[0], fault.to[1], 1.5) : ns3::Vector(home.x, home.y, 1.5));
+  }
 }
 
 void FieldFaults::Set(const FieldFault& f, bool on) {
   const double now = NowSeconds();
   if (f.kind == "crash") {
-    for (auto& [kind, table] : tables_) table.SetSilent(NodeCalled(f.node), on);
+    for (const std::uint32_t node : Meant(f.node)) {
+      for (auto& [kind, table] : tables_) table.SetSilent(node, on);
+    }
   } else if (f.kind == "partition") {
     for (const RadioKind kind : KindsOf(f)) tables_.at(kind).SetPartitioned(on);
   } else if (f.kind == "radio-off") {
-    for (const RadioKind kind : KindsOf(f)) {
-      (*sets_)[NodeCalled(f.node)]->Switch(kind, !on);
-      radios_->Switch(NodeCalled(f.node), kind, !on);
+    for (const std::uint32_t node : Meant(f.node)) {
+      for (const RadioKind kind : KindsOf(f)) {
+        (*sets_)[node]->Switch(kind, !on);
+        radios_->Switch(node, kind, !on);
+      }
     }
   } else if (f.kind == "away") {
     Move(f, on);
   } else if (f.kind == "blackhole") {
-    protocol_->SetForwarding(NodeCalled(f.node), !on);
+    for (const std::uint32_t node : Meant(f.node)) protocol_->SetForwarding(node, !on);
   } else if (f.kind == "selective" || f.kind == "accuse" || f.kind == "lie") {
     const std::string how = f.kind == "selective" ? "drop20" : f.kind;
-    protocol_->Misbehave(NodeCalled(f.node), on ? how : "");
+    for (const std::uint32_t node : Meant(f.node)) protocol_->Misbehave(node, on ? how : "");
   } else {
     OnPairs(f, [&](FaultTable* table, std::uint32_t a, std::uint32_t b) {
       if (!on) {
@@ -127,18 +140,12 @@ void FieldFaults::Step(const FieldFault& fault, double until_s, std::uint32_t st
   if (fault.kind == "flap") {
     Set(fault, step % 2 == 0);
   } else {  // churn: the nodes of a group (or all), one after the other
-    std::vector<std::uint32_t> members;
-    for (std::uint32_t i = 0; i < drawn_.size(); ++i) {
-      const std::string& group = field_.groups[drawn_[i].group].name;
-      if (fault.node.empty() || group == fault.node || drawn_[i].name == fault.node) {
-        members.push_back(i);
-      }
-    }
+    const std::vector<std::uint32_t> members = Meant(fault.node);
     for (auto& [kind, table] : tables_) {
       if (step > 0) table.SetSilent(members[(step - 1) % members.size()], false);
       table.SetSilent(members[step % members.size()], true);
     }
-    next_s = kChurnSeconds;
+    next_s = fault.every_s;
   }
   ns3::Simulator::Schedule(ns3::Seconds(next_s),
                            [this, &fault, until_s, step] { Step(fault, until_s, step + 1); });

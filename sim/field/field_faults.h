@@ -38,7 +38,9 @@ class FieldFaults {
                const std::function<void(FaultTable*, std::uint32_t, std::uint32_t)>& each);
   void Move(const FieldFault& fault, bool away);
   std::vector<RadioKind> KindsOf(const FieldFault& fault) const;
-  std::uint32_t NodeCalled(const std::string& name) const;
+  // Whether a fault's `name` means this node: its own name, its group's, or everybody's ("").
+  bool Means(const std::string& name, std::uint32_t node) const;
+  std::vector<std::uint32_t> Meant(const std::string& name) const;
 
   const FieldScenario& field_;
   const std::vector<FieldNode>& drawn_;
@@ -47,7 +49,6 @@ class FieldFaults {
   std::vector<RadioSet*>* sets_;
   Protocol* protocol_;
   std::map<RadioKind, FaultTable> tables_;
-  std::map<std::string, std::uint32_t> by_name_;
 };
 
 }  // namespace selvage::sim

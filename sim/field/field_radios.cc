@@ -68,6 +68,16 @@ ns3::NodeContainer FieldRadios::With(RadioKind kind, const ns3::NodeContainer& n
 void FieldRadios::InstallWifi(const ns3::NodeContainer& all) {
   const ns3::NodeContainer nodes = With(RadioKind::kWifi, all);
   if (nodes.GetN() == 0) return;
+  if (field_.wifi_abstract) {
+    air_ = std::make_unique<AbstractAir>(
+        AbstractAir::Parameters{field_.wifi_range_m, field_.wifi_rate_kbps, field_.wifi_delay_ms,
+                                field_.wifi_loss, field_.seed},
+        all);
+    for (std::uint32_t i = 0; i < all.GetN(); ++i) {
+      if (Has(i, RadioKind::kWifi)) addresses_[RadioKind::kWifi][AbstractAir::AddressOf(i)] = i;
+    }
+    return;
+  }
   // The default, 100 s, silences a neighbour for that long after one failed resolution.
   ns3::Config::SetDefault("ns3::ArpCache::DeadTimeout", ns3::TimeValue(ns3::Seconds(1)));
   ns3::Config::SetDefault("ns3::WifiRemoteStationManager::NonUnicastMode",
@@ -181,7 +191,7 @@ std::vector<RadioSet::Radio> FieldRadios::NewCarriers(std::uint32_t node) {
   for (const RadioKind kind : field_.groups[drawn_[node].group].radios) {
     std::unique_ptr<Carrier> carrier;
     if (kind == RadioKind::kWifi) {
-      carrier = NewUdpCarrier(false);
+      carrier = air_ ? air_->NewCarrier(node) : NewUdpCarrier(false);
     } else if (kind == RadioKind::kLora) {
       carrier = std::make_unique<LoraCarrier>(lora_devices_.at(node), StationOf(node),
                                               field_.seed * 7777 + node);
@@ -220,7 +230,8 @@ FieldRadios::Cost FieldRadios::CostOf(std::uint32_t node, RadioKind kind) const 
   const bool wired = field_.groups[drawn_[node].group].wired;
   if (kind == RadioKind::kWifi) {
     const auto it = wifi_bytes_.find(node);
-    const double bytes = it == wifi_bytes_.end() ? 0 : static_cast<double>(it->second);
+    const std::uint64_t sent = air_ ? air_->bytes_sent(node) : 0;
+    const auto bytes = static_cast<double>(it == wifi_bytes_.end() ? sent : it->second);
     cost.joules = field_.wifi_watts * ns3::Simulator::Now().GetSeconds() +
                   bytes * kWifiMicrojoulesPerByte * 1e-6;
   } else if (kind == RadioKind::kLora) {

@@ -10,6 +10,7 @@
 
 #include "ns3/net-device-container.h"
 #include "ns3/node-container.h"
+#include "sim/field/abstract_air.h"
 #include "sim/field/field_scenario.h"
 #include "sim/field/radio_set.h"
 #include "sim/model/access_helper.h"
@@ -53,6 +54,7 @@ class FieldRadios {
   LoraHelper lora_;
   std::map<RadioKind, AccessHelper> access_;
   ns3::Ptr<MessageChannel> sky_;
+  std::unique_ptr<AbstractAir> air_;  // null: Wi-Fi has a PHY
   std::map<std::uint32_t, ns3::Ptr<LoraNetDevice>> lora_devices_;  // by node
   std::map<RadioKind, std::map<std::uint32_t, ns3::Ptr<AccessNetDevice>>> access_devices_;
   std::map<std::uint32_t, ns3::Ptr<MessageNetDevice>> sbd_devices_;

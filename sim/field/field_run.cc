@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -111,6 +112,7 @@ class FieldWorld {
       for (std::size_t i = 0; i < from.size(); ++i) {
         std::uint32_t target = to[i % to.size()];
         if (target == from[i]) target = to[(i + 1) % to.size()];
+        if (traffic.nearest) target = Nearest(from[i], to);
         if (target == from[i]) continue;  // a group of one that talks to itself
         Flow flow;
         flow.src = from[i];
@@ -123,6 +125,20 @@ class FieldWorld {
       }
     }
     by_flow_.resize(layout_.flows.size());
+  }
+
+  // `node` itself where there is nobody else.
+  std::uint32_t Nearest(std::uint32_t node, const std::vector<std::uint32_t>& of) const {
+    std::uint32_t nearest = node;
+    double least_m = 0;
+    for (const std::uint32_t other : of) {
+      const double metres = std::hypot(drawn_[node].at.x - drawn_[other].at.x,
+                                       drawn_[node].at.y - drawn_[other].at.y);
+      if (other == node || (nearest != node && metres >= least_m)) continue;
+      nearest = other;
+      least_m = metres;
+    }
+    return nearest;
   }
 
   std::unique_ptr<Carrier> NewSet(std::uint32_t node) {

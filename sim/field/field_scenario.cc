@@ -170,6 +170,7 @@ FieldTraffic ReadTraffic(Reader* r) {
   r->Whole("bytes", &t.bytes, 16, 1200);
   r->Number("every_s", &t.every_s, 0.01, 1e6);
   r->Number("deadline_s", &t.deadline_s, 0, 1e6);
+  r->Flag("nearest", &t.nearest);
   TrafficClass known;
   if (!ParseTrafficClass(t.traffic_class, &known)) {
     r->Refuse("\"class\" must be critical, reliable, telemetry or bulk");
@@ -188,6 +189,7 @@ FieldFault ReadFault(Reader* r) {
   r->Number("share", &f.share, 0, 1);
   r->Whole("bytes", &f.bytes, 1, 65535);
   r->Numbers("to", &f.to);
+  r->Number("every_s", &f.every_s, 1, 1e6);
   RadioKind kind;
   if (Kinds().count(f.kind) == 0) r->Refuse("\"kind\" must be one of " + FieldFaultKinds());
   if (!f.radio.empty() && !ParseRadioKind(f.radio, &kind)) {
@@ -256,6 +258,10 @@ absl::StatusOr<FieldScenario> Read(const toml::table& table, const std::string& 
   r.Table("wifi", [&](Reader* t) {
     t->Number("range_m", &f.wifi_range_m, 1, 10000);
     t->Number("watts", &f.wifi_watts, 0, 100);
+    t->Flag("abstract", &f.wifi_abstract);
+    t->Number("rate_kbps", &f.wifi_rate_kbps, 1, 1e7);
+    t->Number("delay_ms", &f.wifi_delay_ms, 0, 1e4);
+    t->Number("loss", &f.wifi_loss, 0, 1);
   });
   r.Table("redcap", [&](Reader* t) {
     t->Text("network", &f.redcap_network);
@@ -286,8 +292,7 @@ absl::StatusOr<FieldScenario> Read(const toml::table& table, const std::string& 
   }
   for (const FieldFault& fault : f.faults) {
     for (const std::string& name : {fault.node, fault.peer}) {
-      const bool churned = fault.kind == "churn" && groups.count(name) > 0;
-      if (!name.empty() && !churned && nodes.count(name) == 0) {
+      if (!name.empty() && groups.count(name) == 0 && nodes.count(name) == 0) {
         r.Refuse(absl::StrCat("fault ", fault.kind, ": there is no node \"", name, "\""));
       }
     }
@@ -367,6 +372,26 @@ std::vector<FieldNode> DrawNodes(const FieldScenario& field) {
     }
   }
   return nodes;
+}
+
+void Shrink(FieldScenario* field) {
+  constexpr std::uint32_t kSmall = 9;
+  constexpr double kWidth = 3;  // its square is what is kept of the nodes
+  for (FieldFault& fault : field->faults) {
+    for (std::string* name : {&fault.node, &fault.peer}) {
+      for (const FieldGroup& g : field->groups) {
+        const auto kept = g.count > kSmall ? std::max(1u, g.count / kSmall) : g.count;
+        for (std::uint32_t i = kept; i < g.count; ++i) {
+          if (*name == absl::StrCat(g.name, i)) *name = absl::StrCat(g.name, i % kept);
+        }
+      }
+    }
+    for (double& metres : fault.to) metres /= kWidth;
+  }
+  for (FieldGroup& g : field->groups) {
+    if (g.count > kSmall) g.count = std::max(1u, g.count / kSmall);
+    for (double& metres : g.area) metres /= kWidth;
+  }
 }
 
 void KeepOnly(RadioKind kind, FieldScenario* field) {

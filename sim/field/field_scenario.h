@@ -39,6 +39,7 @@ struct FieldTraffic {
   std::uint32_t bytes = 24;
   double every_s = 60;     // mean; uniform from half to one and a half of it
   double deadline_s = 0;   // 0: the class's own
+  bool nearest = false;    // to the nearest of `to`, not to one after the other
 };
 
 // Which kinds there are: see docs/fields.md.
@@ -46,12 +47,13 @@ struct FieldFault {
   std::string kind;
   double at_s = 0;
   double for_s = 0;
-  std::string node;   // "sensor3"; empty where the kind needs none
-  std::string peer;   // empty: all others
+  std::string node;   // "sensor3", or a group; empty where the kind needs none
+  std::string peer;   // as node; empty: all others
   std::string radio;  // empty: all
   double share = 0.5;
   std::uint32_t bytes = 400;
   std::array<double, 2> to{0, 0};
+  double every_s = 60;  // churn: how long each node is silent
 };
 
 struct FieldScenario {
@@ -69,6 +71,8 @@ struct FieldScenario {
   double lora_exponent = 2.32;
   double wifi_range_m = 200;
   double wifi_watts = 0.4;  // of a radio that listens
+  bool wifi_abstract = false;  // no PHY (abstract_air.h); then of it:
+  double wifi_rate_kbps = 6000, wifi_delay_ms = 1, wifi_loss = 0;
   std::string redcap_network = "att";
   double latitude = 50, longitude = 4;
   std::uint64_t sbd_credits_month = 2000;
@@ -93,6 +97,9 @@ absl::StatusOr<FieldScenario> ParseField(const std::string& text, const std::str
 std::vector<FieldNode> DrawNodes(const FieldScenario& field);
 // Every node gets this radio and no other.
 void KeepOnly(RadioKind kind, FieldScenario* field);
+// A small field of the same shape for a first look and for tests: groups of more than nine nodes
+// keep a ninth, all distances are a third, times stay. Faults of nodes that are gone meet others.
+void Shrink(FieldScenario* field);
 // What a fault may be called, separated by spaces.
 const std::string& FieldFaultKinds();
 

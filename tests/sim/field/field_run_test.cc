@@ -91,5 +91,30 @@ BOOST_FIXTURE_TEST_CASE(one_kind_of_radio_alone_fails_with_it, FieldSimulation) 
   BOOST_TEST(Field("nothing", "--only smoke") == 2);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_city_delivers_and_suffers_where_a_district_is_jammed, FieldSimulation) {
+  const std::string city = SELVAGE_SOURCE_DIR "/sim/scenarios/city.toml";
+  BOOST_TEST_REQUIRE(Execute("city", "field " + city + " --quick") == 0);
+  const nlohmann::json town = Result("city");
+  for (const char* name : {"critical", "reliable", "telemetry"}) {
+    BOOST_TEST_CONTEXT(name) {
+      BOOST_TEST(town.at("classes").at(name).at("sent").get<int>() > 50);
+      BOOST_TEST(Share(town.at("classes").at(name)) >= 0.9);
+    }
+  }
+  // What leaves the jammed district meanwhile is lost; it is one of eight.
+  std::ifstream csv(Path("city") + "/messages.csv");
+  int campus = 0, campus_arrived = 0;
+  for (std::string line; std::getline(csv, line);) {
+    const auto fields = Split(line);
+    if (fields[0] != "telemetry" || fields[1].rfind("campus", 0) != 0) continue;
+    const double sent_s = std::stod(fields[3]);
+    if (sent_s < 60 + 45 + 1 || sent_s > 60 + 45 + 14) continue;
+    ++campus;
+    if (std::stod(fields[4]) >= 0) ++campus_arrived;
+  }
+  BOOST_TEST(campus > 0);
+  BOOST_TEST(campus_arrived < campus);
+}
+
 }  // namespace
 }  // namespace selvage::sim

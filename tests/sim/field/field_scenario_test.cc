@@ -114,5 +114,43 @@ BOOST_AUTO_TEST_CASE(all_fields_that_come_with_the_simulator_are_read) {
   BOOST_TEST(fields == 4);
 }
 
+BOOST_AUTO_TEST_CASE(a_fault_may_mean_a_whole_group) {
+  BOOST_TEST(Complaint(With("[[fault]]\nkind = \"jam\"\nnode = \"a\"\n")) == "");
+  BOOST_TEST(Complaint(With("[[fault]]\nkind = \"jam\"\nnode = \"c\"\n")) ==
+             "f:1:1: fault jam: there is no node \"c\"");
+}
+
+BOOST_AUTO_TEST_CASE(a_small_field_keeps_the_shape_and_its_faults_meet_nodes_that_are_left) {
+  auto field = ParseField(R"(
+[[group]]
+name = "pole"
+count = 121
+place = "grid"
+area = [0, 30, 600, 630]
+radios = ["wifi"]
+[[group]]
+name = "gate"
+count = 4
+radios = ["wifi"]
+[[fault]]
+kind = "blackhole"
+node = "pole60"
+[[fault]]
+kind = "away"
+node = "gate3"
+to = [300, 0]
+)",
+                          "f");
+  BOOST_TEST_REQUIRE(field.ok());
+  Shrink(&*field);
+  BOOST_TEST(field->groups[0].count == 13u);
+  BOOST_TEST(field->groups[1].count == 4u);
+  BOOST_TEST(field->groups[0].area[1] == 10);
+  BOOST_TEST(field->groups[0].area[2] == 200);
+  BOOST_TEST(field->faults[0].node == "pole8");
+  BOOST_TEST(field->faults[1].node == "gate3");
+  BOOST_TEST(field->faults[1].to[0] == 100);
+}
+
 }  // namespace
 }  // namespace selvage::sim
