@@ -33,8 +33,8 @@ struct Row {
       carriers[i]->Open(nodes.Get(i),
                         [this, i](LinkId, const PeerAddress& from, MutableByteSpan frame) {
                           heard.push_back(
-                              {i, from, ns3::Simulator::Now().GetSeconds(), frame[0]});
-                          frame[0] = 0;  // as one that decrypts in place
+                              {i, from, ns3::Simulator::Now().GetSeconds(), frame.data()[0]});
+                          frame.data()[0] = 0;  // as one that decrypts in place
                         });
     }
   }

@@ -152,5 +152,14 @@ to = [300, 0]
   BOOST_TEST(field->faults[1].to[0] == 100);
 }
 
+BOOST_AUTO_TEST_CASE(the_city_has_a_thousand_nodes) {
+  auto city = LoadField(SELVAGE_SOURCE_DIR "/sim/scenarios/city.toml");
+  BOOST_TEST_REQUIRE(city.ok());
+  BOOST_TEST(city->node_count() == 1000u);
+  BOOST_TEST(city->wifi_abstract);
+  Shrink(&*city);
+  BOOST_TEST(city->node_count() == 113u);
+}
+
 }  // namespace
 }  // namespace selvage::sim
