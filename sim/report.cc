@@ -253,6 +253,7 @@ std::string Manifest(const std::vector<std::string>& arguments, const RunInput& 
         {"violations", out.walk_violations}}},
       {"counters", out.counters},
       {"counters_after", out.counters_after},
+      {"counters_merge", out.counters_merge},
       {"files",
        {"runs.csv", "flows.csv", "timeline.csv", "events.csv", "scenario.json", "manifest.json"}}};
   return m.dump(1) + "\n";

@@ -109,6 +109,10 @@ class World {
     }
     ns3::Simulator::Schedule(ns3::Seconds(scenario_.fault_s),
                              [this] { counters_before_ = protocol_->Counters(); });
+    if (scenario_.fault == "partition") {
+      ns3::Simulator::Schedule(ns3::Seconds(scenario_.fault_s + scenario_.partition_s),
+                               [this] { counters_parted_ = protocol_->Counters(); });
+    }
     ns3::Simulator::Stop(ns3::Seconds(scenario_.end_s() + scenario_.drain_s));
     ns3::Simulator::Run();
   }
@@ -136,11 +140,16 @@ class World {
     out.effects_hash = protocol_->EffectsHash();
     if (out.effects_hash == 0) out.effects_hash = link_hash_.value();
     out.counters = protocol_->Counters();
-    for (const auto& [name, value] : out.counters) {
-      const auto before = counters_before_.find(name);
-      out.counters_after[name] =
-          value - (before == counters_before_.end() ? 0 : std::min(value, before->second));
-    }
+    const auto since = [&](const Counts& then) {
+      Counts added;
+      for (const auto& [name, value] : out.counters) {
+        const auto before = then.find(name);
+        added[name] = value - (before == then.end() ? 0 : std::min(value, before->second));
+      }
+      return added;
+    };
+    out.counters_after = since(counters_before_);
+    if (!counters_parted_.empty()) out.counters_merge = since(counters_parted_);
     if (abstract_ != nullptr) {
       out.counters["abstract_lost_at_random"] = abstract_->lost_at_random();
       out.counters["abstract_lost_to_faults"] = abstract_->lost_to_faults();
@@ -358,7 +367,9 @@ class World {
   std::vector<std::vector<PacketRecord>> packets_;
   std::uint64_t duplicates_ = 0;
   TraceHash link_hash_;
-  std::map<std::string, std::uint64_t> counters_before_;  // when the fault came
+  using Counts = std::map<std::string, std::uint64_t>;
+  Counts counters_before_;  // when the fault came
+  Counts counters_parted_;  // when a partition ended
   std::map<ns3::Mac48Address, std::uint32_t> node_of_;
   Stage stage_;
 };

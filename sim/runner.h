@@ -55,6 +55,7 @@ struct RunOutput {
   std::uint64_t effects_hash = 0;
   std::map<std::string, std::uint64_t> counters;
   std::map<std::string, std::uint64_t> counters_after;  // of these, what was added since the fault
+  std::map<std::string, std::uint64_t> counters_merge;  // ... since a partition's merge; else empty
   std::vector<Incident> incidents;
   Delivered connected;                // packets sent while their flow's ends had a path of links
   Delivered connected_late;           // of these, in the last 2 s before the nodes moved again

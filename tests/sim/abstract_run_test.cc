@@ -53,6 +53,18 @@ BOOST_FIXTURE_TEST_CASE(every_kind_of_fault_bites_and_is_routed_around, Abstract
   }
 }
 
+BOOST_FIXTURE_TEST_CASE(what_a_merge_costs_is_counted_from_the_merge_on, AbstractSimulation) {
+  BOOST_REQUIRE(Graph("parted", "--set fault=partition --set partition_s=6") == 0);
+  const auto manifest = Manifest("parted");
+  const auto bytes = [&](const char* since) {
+    return manifest.at(since).at("control_bytes_map_total").get<double>();
+  };
+  BOOST_TEST(bytes("counters_merge") > 0);
+  BOOST_TEST(bytes("counters_merge") < bytes("counters_after"));
+  BOOST_REQUIRE(Graph("whole", "--set fault=oneway") == 0);
+  BOOST_TEST(Manifest("whole").at("counters_merge").empty());
+}
+
 BOOST_FIXTURE_TEST_CASE(without_healing_the_same_fault_stays, AbstractSimulation) {
   BOOST_REQUIRE(Graph("off", "--set fault=silent --set healing=false") == 0);
   BOOST_TEST(Number(Run("off"), "pdr_affected") < 0.5);
