@@ -105,13 +105,13 @@ BOOST_AUTO_TEST_CASE(one_kind_of_radio_alone_is_given_to_everybody) {
 
 BOOST_AUTO_TEST_CASE(all_fields_that_come_with_the_simulator_are_read) {
   int fields = 0;
-  for (const char* name : {"wildfire", "factory", "feeder", "convoy"}) {
+  for (const char* name : {"wildfire", "factory", "feeder", "convoy", "outpost"}) {
     const auto field =
         LoadField(std::string(SELVAGE_SOURCE_DIR "/sim/scenarios/") + name + ".toml");
     BOOST_TEST(field.ok(), field.status().message());
     fields += field.ok();
   }
-  BOOST_TEST(fields == 4);
+  BOOST_TEST(fields == 5);
 }
 
 BOOST_AUTO_TEST_CASE(a_fault_may_mean_a_whole_group) {
